@@ -1,0 +1,221 @@
+"""The commands. Heavy libraries are imported by what needs them, so that `netsim --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from netsim import __version__, catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netsim.engine.plan import Plan
+    from netsim.engine.tally import Tally
+    from netsim.report.progress import Progress
+    from netsim.scenario import Scenario
+
+WRONG, INCOMPLETE, INTERRUPTED = 2, 4, 130
+
+
+class Engine(Enum):
+    """The two ways to run a scenario."""
+
+    emulate = "emulate"
+    simulate = "simulate"
+
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="When is a block final, and can you trust the number? A peer-to-peer network emulator for consensus.",
+)
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in sites.suzhou.nodes=8.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Override the scenario's seed.")]
+
+
+def main() -> None:
+    """Entry of the program."""
+    try:
+        app(prog_name="netsim")
+    except KeyboardInterrupt:
+        _fail(INTERRUPTED, "interrupted")
+    except BrokenPipeError:  # who read our output has left
+        sys.stderr.close()
+        raise SystemExit(INCOMPLETE) from None
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    """Options of netsim itself."""
+    if version:
+        typer.echo(f"netsim {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    engine: Annotated[Engine, typer.Option(help="Real processes and a broker, or virtual time.")] = Engine.emulate,
+    seed: Seed = None,
+    set_: Settings = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's folder itself; else under runs/.")] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="URL", help="embedded, mosquitto, or mqtt://user:pass@host:1883.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
+) -> None:
+    """Run a scenario and say when its blocks are final."""
+    overrides = list(set_ or ())
+    if broker is not None:
+        overrides.append(f"emulation.broker={broker}")
+    loaded = _load(scenario, overrides, seed)
+    from netsim.engine.plan import Plan
+    from netsim.report.progress import Progress
+    from netsim.report.terminal import print_summary
+    from netsim.run import new_folder
+    from netsim.run import run as run_plan
+
+    plan = Plan(loaded)
+    if engine is Engine.emulate:
+        _check_layout(scenario, plan)
+    try:
+        folder = _folder(out) if out is not None else new_folder(loaded)
+        with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
+            result = run_plan(plan, folder, engine.value, observe=_observer(progress))
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    if json:
+        sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
+    else:
+        print_summary(result.summary, folder)
+    if result.failure:
+        _fail(result.exit_code, f"{result.failure}; what was recorded until then is in {folder}")
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> None:
+    """Validate a scenario and say what it would start, and start nothing."""
+    loaded = _load(scenario, set_ or (), seed)
+    from netsim.engine.layout import places, shortest_link
+    from netsim.engine.plan import Plan
+
+    plan = Plan(loaded)
+    _check_layout(scenario, plan)
+    processes = places(plan)
+    shortest = shortest_link(plan, processes)
+    sites = ", ".join(f"{name} {len(site.nodes)}" for name, site in loaded.sites.items())
+    typer.echo(f"{scenario}: good")
+    typer.echo(f"  nodes       {plan.network.size} ({sites}), {len(loaded.consensus.validators)} of them validate")
+    typer.echo(f"  protocol    {loaded.consensus.protocol}, quorum {plan.quorum}")
+    typer.echo(f"  overlay     {loaded.overlay.name}, {plan.network.graph.number_of_edges()} links")
+    typer.echo(f"  processes   {len(processes)}")
+    if shortest is not None:
+        typer.echo(f"  lookahead   {shortest / 1e6:.3f} ms, the shortest link between two processes")
+    for fault in loaded.faults:
+        end = "the end" if fault.end is None else f"{fault.end / 1e9:g} s"
+        typer.echo(f"  fault       {fault.at / 1e9:g} s to {end}: {fault.says}")
+
+
+@app.command()
+def graph(
+    source: Annotated[Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file or a run's folder.")],
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help=".svg, .png, .graphml or .dot")] = None,
+    set_: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Draw a scenario's network, or write it for another tool."""
+    file = source / "scenario.yaml" if source.is_dir() else source
+    loaded = _load(file, set_ or (), seed)
+    from netsim.network import Network
+    from netsim.report.graph import figures, write
+
+    network = Network(loaded)
+    target = output or Path(f"{loaded.name}.svg")
+    try:
+        write(network.graph, target, loaded.name)
+    except ValueError as error:
+        _fail(WRONG, str(error))
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}: {target}")
+    typer.echo(f"{target}: " + ", ".join(f"{name} {value}" for name, value in figures(network.graph).items()))
+
+
+@app.command(name="list")
+def list_(what: Annotated[str, typer.Argument(metavar="WHAT", help="; ".join((*catalogue.KINDS, "defaults")))]) -> None:
+    """What a scenario may name: protocols, access profiles, topologies, … and every default."""
+    if what == "defaults":
+        from netsim.scenario import defaults
+
+        rows = defaults(catalogue)
+        width = max(len(key) for key, _, _ in rows)
+        for key, value, says in rows:
+            typer.echo(f"{key:<{width}}  {value:<14} {says}".rstrip())
+        return
+    if what not in catalogue.KINDS:
+        _fail(WRONG, f"nothing is called {what!r}; there are {', '.join(catalogue.KINDS)} and defaults")
+    for entry in catalogue.entries(what):  # type: ignore[arg-type]
+        typer.echo(f"{entry.name}{'' if entry.built else '  (planned, not built yet)'}\n    {entry.says}")
+        for name, fact in entry.facts:
+            typer.echo(f"    {name}: {fact}")
+        for parameter in entry.parameters:
+            default = "must be given" if parameter.default is None else f"default {parameter.default}"
+            typer.echo(f"    {parameter.name:<16} {default:<18} {parameter.says}")
+
+
+def _load(path: Path, overrides: list[str] | tuple[str, ...], seed: int | None) -> Scenario:
+    """The scenario, or exit code 2 with every problem on a line of its own."""
+    from netsim.scenario import ScenarioError, load
+
+    try:
+        return load(path, overrides=overrides, seed=seed, catalogue=catalogue)
+    except ScenarioError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(WRONG) from None
+
+
+def _check_layout(path: Path, plan: Plan) -> None:
+    """Exit code 2 where the scenario cannot be emulated in the processes that it asks for."""
+    from netsim.engine.layout import LayoutError, lookahead, places
+
+    try:
+        lookahead(plan, places(plan))
+    except LayoutError as error:
+        _fail(WRONG, f"{path}: {error}")
+
+
+def _folder(out: Path) -> Path:
+    """The folder given by --out: new or empty."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        _fail(WRONG, f"--out {out} is there already and not empty")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _observer(progress: Progress) -> Callable[[str, int, Tally], None]:
+    """Feeds the display; each phase (the emulation, then its twin) has its own wall clock."""
+    began: dict[str, float] = {}
+
+    def observe(phase: str, now_ns: int, tally: Tally) -> None:
+        wall_s = time.monotonic() - began.setdefault(phase, time.monotonic())
+        title = "" if len(began) == 1 else "its twin, simulated"
+        progress.update(now_ns / 1e9, wall_s, tally.blocks_final, tally.by_site(), title)
+
+    return observe
+
+
+def _fail(code: int, reason: str) -> NoReturn:
+    typer.echo(f"netsim: {reason}", err=True)
+    raise SystemExit(code)

@@ -1,0 +1,414 @@
+"""The coordinator of an emulation: a broker, a process per node (or several), and who may go on until when.
+
+Lockstep is conservative parallel simulation over real processes (Nicol 1993; Chandy, Misra and Bryant; Fujimoto). With
+`next[p]` the least time at which process p can have an event, and L[p][q] the least time in which an event at p can
+matter at q, process q may handle everything before
+
+    horizon[q] = min over p of next[p] + L[p][q]
+
+because nothing that anybody does from now on can reach it earlier. A round grants a window to every process that may
+have an event before its horizon, with the high-water marks of all outboxes, and ends with their reports. The least
+`next` always lies before its own horizon, so a round always makes progress, and idle time costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from netsim import trace
+from netsim.engine import control
+from netsim.engine.broker import BrokerError, Endpoint, open_broker
+from netsim.engine.control import Order, Sealed, Topics, Word
+from netsim.engine.layout import Place, lookahead, places, shortest_link
+from netsim.engine.loop import FOREVER
+from netsim.engine.plan import Plan
+from netsim.engine.tally import Tally
+from netsim.engine.transport import Mqtt, Transport, TransportLost
+from netsim.engine.worker import Job, Wrap, main
+
+_SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
+_ANSWER_S = 5.0  # and so long may the answer take
+_SHOW_EVERY_S = 0.1
+
+
+class Interrupted(Exception):
+    """The user wants the run to end."""
+
+
+class Aborted(Exception):
+    """The run cannot be completed; the message is one line, `details` are for the log."""
+
+    def __init__(self, reason: str, details: str = "", lost: int = 0) -> None:
+        super().__init__(reason)
+        self.details = details
+        self.lost = lost
+
+
+@dataclass
+class Emulated:
+    """What an emulation leaves: its trace, whole or as far as it went, and why it ended early if it did."""
+
+    trace: trace.Trace
+    failure: Interrupted | Aborted | None = None
+    rejected: int = 0
+    processes: int = 0
+
+
+Observe = Callable[[int, Tally], None]
+
+
+def emulate(
+    plan: Plan,
+    work: Path,
+    broker: str,
+    observe: Observe | None = None,
+    wrap: Wrap | None = None,
+    silence_s: float = _SILENCE_S,
+) -> Emulated:
+    """Run a plan in real processes over a real broker. Raw rows and stores go to files in `work`.
+
+    Raises LayoutError where the scenario cannot be laid out. Everything else that goes wrong is in the result, with
+    what was recorded until then. No process outlives the call.
+    """
+    processes = places(plan)
+    coordinator = _Coordinator(plan, work, processes, observe, silence_s)
+    failure: Interrupted | Aborted | None = None
+    try:
+        asyncio.run(coordinator.run(broker, wrap))
+    except (Interrupted, Aborted) as reason:
+        failure = reason
+    except KeyboardInterrupt:
+        failure = Interrupted()
+    fidelity = coordinator.fidelity
+    fidelity.complete = failure is None
+    if isinstance(failure, Aborted):
+        fidelity.broker_lost = max(fidelity.broker_lost, failure.lost)
+    gathered = trace.gather(
+        plan.header("emulate", fidelity), [work / f"process-{place.index}" for place in processes]
+    )
+    return Emulated(gathered, failure, coordinator.rejected, len(processes))
+
+
+@dataclass
+class _Process:
+    place: Place
+    running: ForkServerProcess
+    expected_to_end: bool = False
+
+
+@dataclass
+class _Coordinator:
+    plan: Plan
+    work: Path
+    places: tuple[Place, ...]
+    observe: Observe | None
+    silence_s: float
+    rejected: int = 0
+    fidelity: trace.Fidelity = field(default_factory=trace.Fidelity)
+
+    def __post_init__(self) -> None:
+        emulation = self.plan.scenario.emulation
+        self.reach = lookahead(self.plan, self.places)
+        self.fidelity = trace.Fidelity(
+            pace=emulation.pace,
+            dilation=emulation.dilation,
+            lookahead_ns=shortest_link(self.plan, self.places),
+            max_displaced_share=emulation.displaced,
+            max_displacement_ns=emulation.displacement_p99,
+        )
+        self.tally = Tally(self.plan)
+        self.processes: list[_Process] = []
+        self.alive = {place.index for place in self.places}
+        self.marks = [0] * len(self.places)
+        self.token = secrets.token_hex(8)
+        self.key = secrets.token_bytes(32)
+        self.topics = Topics(self.token)
+        self.sealed = Sealed(self.key)
+        self.encoder = msgspec.msgpack.Encoder()
+        self.decoder = msgspec.msgpack.Decoder(Word)
+        self.moved = time.monotonic()
+        self.asked: float | None = None
+        self.awaited: set[int] = set()
+        self.shown = 0.0
+
+    # --- the run, whatever the pace -------------------------------------------------------------------------------
+
+    async def run(self, broker: str, wrap: Wrap | None) -> None:
+        """Broker, processes, the conducting of them, and an orderly end of everything whatever happens."""
+        trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with ExitStack() as stack:
+            stack.enter_context(_signals(trouble))
+            try:
+                async with open_broker(broker, self.work) as opened:
+                    watch = asyncio.create_task(_broker_death(opened.died, trouble))
+                    try:
+                        await self._with_processes(opened.endpoint, wrap, trouble)
+                    finally:
+                        watch.cancel()
+            except BrokerError as error:
+                raise Aborted(str(error)) from None
+            except TransportLost as error:
+                await asyncio.sleep(0.05)  # if the broker has died, its own word of it says more
+                if trouble.done():
+                    trouble.result()
+                raise Aborted(f"the connection to the broker was lost: {error}") from None
+
+    async def _with_processes(self, endpoint: Endpoint, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
+        async with Mqtt(endpoint, f"{self.token}-coordinator") as transport:
+            await transport.subscribe([self.topics.report])
+            try:
+                self._start(endpoint, wrap, trouble)
+                conducting = asyncio.create_task(self._conduct(transport))
+                watching = asyncio.create_task(self._watch_silence(transport))
+                try:
+                    await asyncio.wait({conducting, watching, trouble}, return_when=asyncio.FIRST_COMPLETED)
+                    if conducting.done():
+                        conducting.result()
+                    elif watching.done():
+                        watching.result()
+                    else:
+                        trouble.result()
+                finally:
+                    for task in (conducting, watching):
+                        task.cancel()
+                    await asyncio.gather(conducting, watching, return_exceptions=True)
+            finally:
+                await self._stop()
+
+    def _start(self, endpoint: Endpoint, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nobody multiplies matrices in there
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["netsim.engine.worker", "networkx", "netsim.node.pbft"])
+        self._lifelines = []
+        for place in self.places:
+            theirs, ours = context.Pipe(duplex=False)
+            job = Job(
+                self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap
+            )
+            running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
+            running.start()
+            theirs.close()
+            self._lifelines.append(ours)
+            process = _Process(place, running)
+            self.processes.append(process)
+            asyncio.get_running_loop().add_reader(running.sentinel, self._ended, process, trouble)
+
+    def _ended(self, process: _Process, trouble: asyncio.Future[None]) -> None:
+        """A process is gone: asked for, or not."""
+        asyncio.get_running_loop().remove_reader(process.running.sentinel)
+        if process.expected_to_end or trouble.done():
+            return
+        process.running.join(1)
+        code = process.running.exitcode
+        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        trouble.set_exception(Aborted(f"the process of {process.place.name} died unasked ({how})"))
+
+    async def _stop(self) -> None:
+        """Leave no process behind."""
+        loop = asyncio.get_running_loop()
+        for process in self.processes:
+            loop.remove_reader(process.running.sentinel)
+        deadline = time.monotonic() + 2
+        for process in self.processes:
+            while process.expected_to_end and process.running.is_alive() and time.monotonic() < deadline:
+                await asyncio.sleep(0.002)
+            process.running.kill()
+        for process in self.processes:
+            process.running.join()
+            process.running.close()
+        for lifeline in self._lifelines:
+            lifeline.close()
+
+    # --- conducting -----------------------------------------------------------------------------------------------
+
+    async def _conduct(self, transport: Transport) -> None:
+        words = self._words(transport)
+        await self._all(words, control.Hello)
+        await self._tell(transport, self.topics.all, control.Probe())
+        await self._all(words, control.Ready)
+        if self.plan.scenario.emulation.pace == "clock":
+            await self._by_the_clock(transport, words)
+        else:
+            await self._in_lockstep(transport, words)
+        await self._finish(transport, words)
+
+    async def _words(self, transport: Transport) -> Any:
+        """What the processes say; loss and failure are answered here, once for all."""
+        async for topic, data in transport.messages():
+            payload = self.sealed.open(topic, data)
+            if payload is None:
+                self.rejected += 1
+                continue
+            word = self.decoder.decode(payload)
+            if isinstance(word, control.Failed):
+                self.processes[word.process].expected_to_end = True
+                raise Aborted(f"{self._name(word.process)} failed: {word.reason}", word.details)
+            if isinstance(word, control.Waiting):
+                self._waits(word)
+                continue
+            yield word
+
+    async def _all(self, words: Any, kind: type[Any]) -> None:
+        """One word of that kind from every process."""
+        self._await(self.alive)
+        while self.awaited:
+            word = await anext(words)
+            if isinstance(word, kind):
+                self.awaited.discard(word.process)
+
+    async def _in_lockstep(self, transport: Transport, words: Any) -> None:
+        import numpy as np
+
+        end = self.plan.scenario.duration
+        since = np.array([place.since for place in self.places], np.int64)
+        following = np.maximum(np.zeros(len(self.places), np.int64), since)
+        while int(following.min()) < end:
+            horizons = (following[:, None] + self.reach).min(axis=0)
+            self.fidelity.rounds += 1
+            granted = np.flatnonzero((following < horizons) & (following < end)).tolist()
+            self._await(granted)
+            for process in granted:
+                grant = control.Grant(self.fidelity.rounds, min(int(horizons[process]), end), self.marks)
+                await self._tell(transport, self.topics.grant(process), grant)
+            caused: list[dict[int, int]] = []
+            while self.awaited:
+                word = await anext(words)
+                if not isinstance(word, control.Report) or word.round != self.fidelity.rounds:
+                    continue
+                self.awaited.discard(word.process)
+                following[word.process] = max(min(word.next, FOREVER >> 2), int(since[word.process]))
+                self.marks[word.process] = word.sequence
+                caused.append(word.caused)
+                self.tally.add(word.news)
+                if word.crashed:
+                    following[word.process] = FOREVER >> 2
+                    await self._kill(word.process)
+            for earliest in caused:
+                for process, at in earliest.items():
+                    if process in self.alive and at < following[process]:
+                        following[process] = max(at, int(since[process]))
+            self._show(int(following.min()))
+
+    async def _by_the_clock(self, transport: Transport, words: Any) -> None:
+        epoch = time.monotonic_ns() + 50_000_000
+        await self._tell(transport, self.topics.all, control.Begin(epoch))
+        finished: set[int] = set()
+        while finished != self.alive:
+            self._await(self.alive - finished)
+            word = await anext(words)
+            if not isinstance(word, control.Report):
+                continue
+            self.marks[word.process] = word.sequence
+            self.tally.add(word.news)
+            if word.round:
+                finished.add(word.process)
+            if word.crashed:
+                await self._kill(word.process)
+                await self._tell(transport, self.topics.all, control.Gone(word.process))
+            self._show(word.next)
+
+    async def _finish(self, transport: Transport, words: Any) -> None:
+        """High-water marks to everybody, totals from everybody."""
+        for process in self.alive:
+            self.processes[process].expected_to_end = True
+        self._await(self.alive)
+        await self._tell(transport, self.topics.all, control.Finish(self.marks, _ANSWER_S))
+        while self.awaited:
+            word = await anext(words)
+            if isinstance(word, control.Finished):
+                self.awaited.discard(word.process)
+                self.fidelity.broker_lost += word.lost
+                self.fidelity.lateness_ns += word.lateness
+                self.rejected += word.rejected
+                self.tally.add(word.news)
+        self._show(self.plan.scenario.duration, last=True)
+
+    async def _kill(self, process: int) -> None:
+        """A crash: the process has written what it had handled; nothing else of it survives."""
+        self.processes[process].expected_to_end = True
+        self.processes[process].running.kill()
+        self.alive.discard(process)
+
+    async def _tell(self, transport: Transport, topic: str, order: Order) -> None:
+        await transport.publish(topic, self.sealed.close(topic, self.encoder.encode(order)))
+
+    # --- watching -------------------------------------------------------------------------------------------------
+
+    def _await(self, processes: Any) -> None:
+        self.awaited = set(processes)
+        self.moved = time.monotonic()
+        self.asked = None
+
+    async def _watch_silence(self, transport: Transport) -> None:
+        """A round that does not end: ask the silent what they wait for, then give up, naming them."""
+        while True:
+            await asyncio.sleep(min(0.25, self.silence_s / 4))
+            now = time.monotonic()
+            if self.asked is not None and now - self.asked > _ANSWER_S:
+                silent = ", ".join(self._name(process) for process in sorted(self.awaited))
+                raise Aborted(f"no word from {silent} for {now - self.moved:.0f} s")
+            if self.asked is None and self.awaited and now - self.moved > self.silence_s:
+                self.asked = now
+                await self._tell(transport, self.topics.all, control.Ask())
+
+    def _waits(self, word: control.Waiting) -> None:
+        """A process has told what it is waiting for."""
+        if word.missing:
+            lost = sum(mark - received for _, received, mark in word.missing)
+            sender, _, _ = word.missing[0]
+            raise Aborted(
+                f"the broker lost {lost} batch{'es' if lost > 1 else ''} of {self._name(sender)} on the way to "
+                f"{self._name(word.process)}; lockstep cannot go on",
+                lost=lost,
+            )
+        if self.asked is not None and word.process in self.awaited:
+            # Its word of this round would have come before this answer, had it been granted one and sent it.
+            raise Aborted(f"the broker lost a word between the coordinator and {self._name(word.process)}", lost=1)
+
+    def _name(self, process: int) -> str:
+        return self.places[process].name
+
+    def _show(self, now: int, last: bool = False) -> None:
+        if self.observe is not None and (last or time.monotonic() - self.shown > _SHOW_EVERY_S):
+            self.shown = time.monotonic()
+            self.observe(min(now, self.plan.scenario.duration), self.tally)
+
+
+async def _broker_death(died: Any, trouble: asyncio.Future[None]) -> None:
+    reason = await died
+    if not trouble.done():
+        trouble.set_exception(Aborted(f"the broker died: {reason}"))
+
+
+@contextmanager
+def _signals(trouble: asyncio.Future[None]) -> Iterator[None]:
+    """Ctrl-C and a polite kill end the run in order."""
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if not trouble.done():
+            trouble.set_exception(Interrupted())
+
+    with ExitStack() as stack:
+        # Outside the main thread the signals are somebody else's.
+        with suppress(ValueError, RuntimeError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, interrupt)
+                stack.callback(loop.remove_signal_handler, number)
+        yield
+
+
+__all__ = ["Aborted", "Emulated", "Interrupted", "emulate"]

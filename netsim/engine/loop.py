@@ -1,0 +1,618 @@
+"""The event loop in logical time: one for the simulator, one in each process of an emulation, the same code.
+
+Every event of a node lies in one heap under a total order that is the same everywhere:
+
+    (time, kind, sender, sequence, receiver)
+
+with the kinds in the order fault, arrival, start of work, transaction, timer. Every effect lies at least 1 ns after its
+cause, so an effect never sorts before it, and two engines that hold the same events handle them in the same order at
+each node, whatever the processes are and however fast they run. `run(horizon)` handles what is due before a horizon;
+who calls it, and when, is all that tells the engines apart.
+
+A broadcast is one heap entry: a `Flight` holds its sorted arrivals and moves on to the next with `heapreplace`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush, heapreplace
+from random import Random
+from typing import Any, Protocol
+
+from netsim.engine.plan import Plan
+from netsim.engine.workload import Submission
+from netsim.network import Drop, Inbound, Pass, stream
+from netsim.node.block import Block, short_id
+from netsim.node.identity import Identities
+from netsim.node.message import Message, tag_of
+from netsim.node.participant import Participant
+from netsim.trace import DROPS, PARTS, Recorder, message_id, text_id
+
+FAULT, ARRIVAL, WORK, TRANSACTION, TIMER = range(5)
+FOREVER = 1 << 62
+
+_LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partition", "down"))
+_UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
+_BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
+_INCARNATION_SHIFT = 36  # a message's sequence in a key is incarnation << 36 | sequence, as in the trace
+
+
+class Store(Protocol):
+    """What survives a crash of one node."""
+
+    def put(self, key: str, value: bytes) -> None: ...
+
+    def get(self, key: str) -> bytes | None: ...
+
+
+class Memory(dict[str, bytes]):
+    """A store for nodes that never leave their process."""
+
+    put = dict.__setitem__
+
+
+class Flight:
+    """One message on its way to some nodes of this process, with its arrivals in order; `index` is the next."""
+
+    __slots__ = ("departures", "index", "last", "lost", "message", "parts", "receivers", "sent", "size", "times")
+
+    def __init__(
+        self,
+        message: Message,
+        sent: int,
+        times: list[int],
+        receivers: list[int],
+        departures: list[int],
+        parts: list[tuple[int, ...]] | None,
+        lost: frozenset[int] | None,
+    ) -> None:
+        self.message = message
+        self.size = message.size
+        self.sent = sent
+        self.times = times
+        self.receivers = receivers
+        self.departures = departures
+        self.parts = parts
+        self.lost = lost
+        self.index = 0
+        self.last = len(times) - 1
+
+
+class Packet:
+    """One copy of a message that a process has sent to nodes of other processes."""
+
+    __slots__ = ("departures", "incarnation", "message", "receivers", "sender", "sent", "sequence")
+
+    def __init__(
+        self,
+        sender: int,
+        incarnation: int,
+        sequence: int,
+        sent: int,
+        departures: int | list[int],
+        receivers: list[int],
+        message: Message,
+    ) -> None:
+        self.sender = sender
+        self.incarnation = incarnation
+        self.sequence = sequence
+        self.sent = sent
+        self.departures = departures
+        self.receivers = receivers
+        self.message = message
+
+
+class Node:
+    """One node's place in the loop: its CPU, its timers, its links' ends; and the `World` that its participant sees."""
+
+    def __init__(self, loop: Loop, me: int, incarnation: int, since: int, store: Store) -> None:
+        plan = loop.plan
+        network = plan.network
+        self.me = me
+        self.nodes = network.size
+        self.peers: Sequence[int] = network.peers[me]
+        self.validators: Sequence[int] = network.validators
+        self.rng = Random()  # seeded at each start
+        self.incarnation = incarnation
+        self.since = since  # earlier events belong to the process that held the node before
+        self.participant: Participant | None = None  # None while the node is down
+        self.time = 0  # logical time of the event being handled
+        self.elapsed = 0  # work charged while handling it
+        self.free = 0  # when the CPU has done all that it has begun
+        self.queue: deque[tuple[int, int, Any]] = deque()  # (ready, kind, what), waiting for the CPU
+        self.uplink = network.uplink(me)
+        self.downlink = network.downlink(me)
+        self.last = (-1, 0, 0, 0)  # key of the last event, to see one that comes too late
+        self._loop = loop
+        self._store = store
+        self._codes = plan.codes
+        self._kept = plan.kept
+        self._compute = plan.scenario.compute
+        self._sequence = 0
+        self._events = 0  # keys of what the node causes at itself
+        self._timers: dict[str, int] = {}
+        self._rows = 0
+        self._cause = -1
+        self._sent: dict[int, list[int]] = {}
+        self._delivered: dict[int, list[int]] = {}
+        self._dropped: dict[int, list[int]] = {}
+
+    # --- the World of the participant -----------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        return self.time
+
+    def send(self, to: int | Sequence[int], message: Message) -> None:
+        receivers = [to] if isinstance(to, int) else list(to)
+        if not receivers:
+            return
+        if self.me in receivers:
+            raise ValueError(f"node {self.me} sends to itself")
+        sequence = self._sequence
+        self._sequence = sequence + 1
+        at = self.time + self.elapsed
+        copies, size, tag = len(receivers), message.size, tag_of(type(message))
+        departures = self.uplink.depart(at, size, copies)
+        total = self._sent.get(tag)
+        if total is None:
+            total = self._sent[tag] = [0, 0]
+        total[0] += copies
+        total[1] += copies * size
+        if self._kept[self._codes["send"]]:
+            block, height, round_ = message.about
+            self._row(
+                "send",
+                block,
+                height,
+                round_,
+                receivers[0] if copies == 1 else -1,
+                message_id(self.me, self.incarnation, sequence),
+                size,
+                copies << 8 | tag,
+            )
+        self._loop.dispatch(self, sequence, at, departures, receivers, message)
+
+    def set_timer(self, name: str, delay: int) -> None:
+        self._events += 1
+        self._timers[name] = self._events
+        due = self.time + max(delay, 1)
+        heappush(self._loop.heap, (due, TIMER, self.me, self._events, self.me, (self.incarnation, name)))
+
+    def cancel_timer(self, name: str) -> None:
+        self._timers.pop(name, None)
+
+    def sign(self, digest: bytes) -> bytes:
+        self.elapsed += self._compute.sign
+        return self._loop.identities.sign(self.me, digest)
+
+    def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
+        self.elapsed += self._compute.verify
+        return self._loop.identities.verify(node, digest, signature)
+
+    def work(self, execute: int) -> None:
+        self.elapsed += self._compute.execute * execute
+
+    def persist(self, key: str, value: bytes) -> None:
+        self._store.put(key, value)
+
+    def restore(self, key: str) -> bytes | None:
+        return self._store.get(key)
+
+    def proposed(self, block: Block) -> None:
+        name = short_id(block.id)
+        self._row("propose", name, block.height, size=block.payload, detail=block.count)
+        for batch in block.transactions:
+            self._row("include", name, batch.first, -1, batch.origin, size=batch.size, detail=batch.count)
+        self._loop.news.append((True, self.me, name, self.time + self.elapsed))
+
+    def finalise(self, block: Block) -> None:
+        name = short_id(block.id)
+        self._row("finalise", name, block.height, size=block.payload, detail=block.count)
+        self._loop.news.append((False, self.me, name, self.time + self.elapsed))
+
+    def record(
+        self, kind: str, *, block: bytes = b"", height: int = -1, round: int = -1, peer: int = -1, detail: int = 0
+    ) -> None:
+        self._row(kind, short_id(block), height, round, peer, detail=detail)
+
+    def reject(self, reason: str) -> None:
+        self._row("reject", detail=text_id(reason))
+
+    # --- the loop's side ------------------------------------------------------------------------------------------
+
+    @property
+    def down(self) -> bool:
+        return self.participant is None
+
+    def start(self, time: int, incarnation: int) -> None:
+        """Begin an incarnation with what was persisted and nothing else."""
+        plan = self._loop.plan
+        self.incarnation = incarnation
+        self._sequence = 0
+        if incarnation:
+            self.uplink.free_at = int(self._store.get(_BACKLOG) or b"0")
+        self._begin(time)
+        self.rng = stream(plan.scenario.seed, "node", self.me, incarnation)
+        self._row("start", detail=incarnation)
+        self.participant = Participant(self, plan.settings)
+        self.participant.start()
+        self.free = time + self.elapsed
+
+    def crash(self, time: int) -> None:
+        """Lose everything that is neither persisted nor already on the wire."""
+        self._begin(time)
+        self.participant = None
+        self.queue.clear()
+        self._timers.clear()
+        self._store.put(_BACKLOG, b"%d" % self.uplink.free_at)  # bytes given to the uplink still leave
+        self._row("crash", detail=self.incarnation)
+        self.totals(time)
+        self._rows = 0
+        self.free = 0
+
+    def totals(self, time: int) -> None:
+        """Write what this incarnation sent, took up and lost, and begin to count anew."""
+        self._begin(time)
+        for kind, totals in (("sent", self._sent), ("delivered", self._delivered), ("dropped", self._dropped)):
+            for what in sorted(totals):
+                count, size = totals[what]
+                self._row(kind, height=count, size=size, detail=what)
+            totals.clear()
+
+    def displaced(self, time: int, by: int) -> None:
+        """Note that the event handled next comes too late and is moved."""
+        self._begin(time)
+        self._row("displaced", detail=by)
+
+    def drop(self, time: int, sender: int, sequence: int, flight: Flight, why: int) -> None:
+        """A message is lost here."""
+        total = self._dropped.setdefault(why, [0, 0])
+        total[0] += 1
+        total[1] += flight.size
+        if self._kept[self._codes["drop"]]:
+            self._begin(time)
+            block, height, round_ = flight.message.about
+            self._row("drop", block, height, round_, sender, _message(sender, sequence), flight.size, why)
+
+    def submit(self, submission: Submission, time: int) -> None:
+        """Clients hand their transactions to this node, up or down (the load is open: they do not ask)."""
+        self._begin(time)
+        batch = submission.batch
+        if self._kept[self._codes["submit"]]:
+            for index, due in enumerate(submission.due):
+                self._row("submit", height=batch.first + index, size=batch.size, detail=due)
+        if self.participant is not None:
+            self._cause = self._rows - 1 if self._kept[self._codes["submit"]] else -1
+            self.participant.on_transactions(batch)
+            self.free = time + self.elapsed
+
+    def deliver(self, time: int, ready: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
+        """The CPU takes a message up."""
+        self._begin(time)
+        message = flight.message
+        tag = tag_of(type(message))
+        total = self._delivered.get(tag)
+        if total is None:
+            total = self._delivered[tag] = [0, 0]
+        total[0] += 1
+        total[1] += flight.size
+        if self._kept[self._codes["deliver"]]:
+            name = _message(sender, sequence)
+            block, height, round_ = message.about
+            self._cause = self._rows
+            self._row("deliver", block, height, round_, sender, name, flight.size, tag)
+            if flight.parts is not None:
+                self._hops(name, time, ready, flight, place)
+        assert self.participant is not None
+        self.participant.on_message(sender, message)
+        self.free = time + self.elapsed
+
+    def ring(self, time: int, event: int, name: str) -> None:
+        """A timer is due, unless it was cancelled or set anew while it waited for the CPU."""
+        if self._timers.get(name) != event:
+            return
+        del self._timers[name]
+        self._begin(time)
+        if self._kept[self._codes["timer"]]:
+            self._cause = self._rows
+            self._row("timer", detail=text_id(name))
+        assert self.participant is not None
+        self.participant.on_timer(name)
+        self.free = time + self.elapsed
+
+    def is_set(self, name: str, event: int) -> bool:
+        """Whether that very setting of a timer still stands."""
+        return self._timers.get(name) == event
+
+    def wake_at(self, time: int) -> None:
+        """Have the CPU take up the next thing that waits."""
+        self._events += 1
+        heappush(self._loop.heap, (time, WORK, self.me, self._events, self.me, self.incarnation))
+
+    def _begin(self, time: int) -> None:
+        self.time = time
+        self.elapsed = 0
+        self._cause = -1
+
+    def _row(
+        self,
+        kind: str,
+        block: int = 0,
+        height: int = -1,
+        round_: int = -1,
+        peer: int = -1,
+        message: int = -1,
+        size: int = 0,
+        detail: int = 0,
+    ) -> None:
+        code = self._codes[kind]
+        if self._kept[code]:
+            at = self.time + self.elapsed
+            self._loop.recorder.rows.extend(
+                (at, self.me, code, block, height, round_, peer, message, size, self._cause, detail)
+            )
+            self._rows += 1
+
+    def _hops(self, name: int, time: int, ready: int, flight: Flight, place: int) -> None:
+        assert flight.parts is not None
+        departure = flight.departures[place]
+        access_up, backbone, retransmit, access_down, order = flight.parts[place]
+        reached = departure + access_up + backbone + retransmit + access_down + order
+        hops = self._loop.recorder.hops
+        for part, nanoseconds in (
+            (_UPLINK, departure - flight.sent),
+            (_ACCESS_UP, access_up),
+            (_BACKBONE, backbone),
+            (_RETRANSMIT, retransmit),
+            (_ACCESS_DOWN, access_down),
+            (_ORDER, order),
+            (_DOWNLINK, ready - reached),
+            (_CPU_WAIT, time - ready),
+        ):
+            if nanoseconds:
+                hops.extend((name, self.me, part, nanoseconds))
+
+
+class Loop:
+    """The nodes of one process and the heap of their events."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        recorder: Recorder,
+        identities: Identities,
+        in_order: bool,
+    ) -> None:
+        """`in_order`: the caller hands over every event in time, so none needs to be looked at for lateness."""
+        self.plan = plan
+        self.recorder = recorder
+        self.identities = identities
+        self.heap: list[tuple[int, int, int, int, int, Any]] = []
+        self.nodes: dict[int, Node] = {}
+        self.outbox: list[Packet] = []
+        self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
+        self.handled = 0
+        self.displaced = 0
+        self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
+        self._in_order = in_order
+        self._rules = plan.network.rules
+        self._inbound: Inbound | None = None
+        self._end = plan.scenario.duration
+
+    # --- setting up -----------------------------------------------------------------------------------------------
+
+    def add(self, me: int, store: Store, incarnation: int = 0, since: int = 0) -> Node:
+        """Take a node in, from its `incarnation` on; what lies before `since` is another process's to tell."""
+        node = self.nodes[me] = Node(self, me, incarnation, since, store)
+        for number, (start, crash) in enumerate(self.plan.lives[me][incarnation:], incarnation):
+            if start is not None:
+                heappush(self.heap, (start, FAULT, me, 2 * number, me, number))
+            if crash is not None:
+                heappush(self.heap, (crash, FAULT, me, 2 * number + 1, me, None))
+        self._submit_next(me, since - 1)
+        return node
+
+    def listen(self) -> None:
+        """Open the receiving ends of the links, when all nodes are in."""
+        self._inbound = self.plan.network.inbound(sorted(self.nodes), parts=self.plan.scenario.trace == "full")
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def dispatch(
+        self,
+        sender: Node,
+        sequence: int,
+        sent: int,
+        departures: int | list[int],
+        receivers: list[int],
+        message: Message,
+    ) -> None:
+        """Put a message on its way: to this process's nodes at once, to others through the outbox."""
+        nodes = self.nodes
+        if len(nodes) == self.plan.network.size:
+            self.accept(sender.me, sender.incarnation, sequence, sent, departures, receivers, message)
+            return
+        here = [place for place, receiver in enumerate(receivers) if receiver in nodes]
+        if here:
+            local = departures if isinstance(departures, int) else [departures[place] for place in here]
+            self.accept(
+                sender.me, sender.incarnation, sequence, sent, local, [receivers[place] for place in here], message
+            )
+        if len(here) < len(receivers):
+            self.outbox.append(
+                Packet(sender.me, sender.incarnation, sequence, sent, departures, receivers, message)
+            )
+
+    def accept(
+        self,
+        sender: int,
+        incarnation: int,
+        sequence: int,
+        sent: int,
+        departures: int | list[int],
+        receivers: list[int],
+        message: Message,
+    ) -> None:
+        """Schedule the arrivals of a message at nodes of this process. In each sender's order."""
+        assert self._inbound is not None
+        arrivals = self._inbound.arrive(sender, incarnation, sequence, receivers, departures, message.size)
+        times = arrivals.times
+        count = len(times)
+        if count == 1:
+            order = [0]
+        else:
+            order = sorted(range(count), key=lambda place: (times[place], receivers[place]))
+        parts = arrivals.parts
+        flight = Flight(
+            message,
+            sent,
+            [times[place] for place in order],
+            [receivers[place] for place in order],
+            [departures] * count if isinstance(departures, int) else [departures[place] for place in order],
+            None if parts is None else [parts[place] for place in order],
+            None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
+        )
+        key = incarnation << _INCARNATION_SHIFT | sequence
+        heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    def next(self) -> int:
+        """The time of the next event, FOREVER if there is none."""
+        return self.heap[0][0] if self.heap else FOREVER
+
+    def run(self, horizon: int) -> None:
+        """Handle every event before the horizon (and before the scenario's end)."""
+        heap = self.heap
+        nodes = self.nodes
+        horizon = min(horizon, self._end)
+        while heap and heap[0][0] < horizon:
+            time, kind, sender, sequence, receiver, what = heap[0]
+            node = nodes[receiver]
+            if kind == ARRIVAL:
+                flight: Flight = what
+                place = flight.index
+                if place < flight.last:
+                    flight.index = place = place + 1
+                    heapreplace(
+                        heap, (flight.times[place], ARRIVAL, sender, sequence, flight.receivers[place], flight)
+                    )
+                    place -= 1
+                else:
+                    heappop(heap)
+            else:
+                heappop(heap)
+            if not self._in_order:
+                time = self._in_turn(node, time, kind, sender, sequence)
+            self.handled += 1
+            if kind == ARRIVAL:
+                self._arrive(node, time, sender, sequence, flight, place)
+            elif kind == WORK:
+                if sender == receiver:
+                    if what == node.incarnation:
+                        self._work(node, time)
+                else:
+                    flight, place = what
+                    self._deliver(node, time, sender, sequence, flight, place)
+            elif kind == TIMER:
+                incarnation, name = what
+                if incarnation == node.incarnation and node.is_set(name, sequence):
+                    self._queue(node, time, TIMER, (sequence, name))
+            elif kind == TRANSACTION:
+                self._submit_next(receiver, time)
+                if node.down:
+                    node.submit(what, time)
+                else:
+                    self._queue(node, time, TRANSACTION, what)
+            elif what is None:
+                node.crash(time)
+                if self.leave(node):
+                    heap.clear()
+            else:
+                node.start(time, what)
+
+    def finish(self) -> None:
+        """Write the totals of every node, at the scenario's end."""
+        for me in sorted(self.nodes):
+            self.nodes[me].totals(self._end)
+
+    def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:
+        """The time at which an event is handled: its own, or the node's present if a later one came first."""
+        key = (time, kind, sender, sequence)
+        if key < node.last:
+            late = node.last[0] - time
+            self.displaced += 1
+            time = node.last[0]
+            node.displaced(time, late)
+        else:
+            node.last = key
+        return time
+
+    def _arrive(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
+        """A copy reaches its receiver's access point: rules, then the downlink."""
+        if flight.lost is not None and place in flight.lost:
+            if time >= node.since:
+                node.drop(time, sender, sequence, flight, _LOSS)
+            return
+        if not self._rules.quiet:
+            verdict = self._rules.judge(time, sender, node.me)
+            if isinstance(verdict, Drop):
+                if time >= node.since:
+                    node.drop(time, sender, sequence, flight, _PARTITION)
+                return
+            if not isinstance(verdict, Pass):
+                later = time + max(verdict.delay, 1)
+                heappush(self.heap, (later, WORK, sender, sequence, node.me, (flight, place)))
+                return
+        if node.downlink is None:
+            self._deliver(node, time, sender, sequence, flight, place)
+        else:
+            through = node.downlink.enter(time, flight.size)
+            heappush(self.heap, (through, WORK, sender, sequence, node.me, (flight, place)))
+
+    def _deliver(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
+        if time < node.since:
+            return
+        if node.participant is None:
+            node.drop(time, sender, sequence, flight, _DOWN)
+        elif node.free <= time and not node.queue:
+            node.deliver(time, time, sender, sequence, flight, place)
+        else:
+            self._queue(node, time, ARRIVAL, (sender, sequence, flight, place))
+
+    def _queue(self, node: Node, time: int, kind: int, what: Any) -> None:
+        """The CPU's queue: first come, first served; at once if it is idle."""
+        node.queue.append((time, kind, what))
+        if len(node.queue) == 1:
+            if node.free <= time:
+                self._work(node, time)
+            else:
+                node.wake_at(node.free)
+
+    def _work(self, node: Node, time: int) -> None:
+        """Take up what waits, until the CPU is busy beyond this instant."""
+        queue = node.queue
+        while queue:
+            if node.free > time:
+                node.wake_at(node.free)
+                return
+            ready, kind, what = queue.popleft()
+            if kind == ARRIVAL:
+                sender, sequence, flight, place = what
+                node.deliver(time, ready, sender, sequence, flight, place)
+            elif kind == TIMER:
+                event, name = what
+                node.ring(time, event, name)
+            else:
+                node.submit(what, time)
+
+    def _submit_next(self, me: int, since: int) -> None:
+        submission = self.plan.workload.next(me, since)
+        if submission is not None:
+            heappush(self.heap, (submission.time, TRANSACTION, me, submission.window, me, submission))
+
+
+def _message(sender: int, sequence: int) -> int:
+    return message_id(sender, sequence >> _INCARNATION_SHIFT, sequence & (1 << _INCARNATION_SHIFT) - 1)

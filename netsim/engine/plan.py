@@ -1,0 +1,107 @@
+"""What a scenario means for an engine: the same in every process, computed by each for itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from netsim import __version__, catalogue, trace
+from netsim.engine.workload import Workload
+from netsim.network import Network
+from netsim.node.participant import Choice, Participant, Settings
+from netsim.scenario import Scenario
+
+Life = tuple[int | None, int | None]  # when an incarnation starts and when it crashes (ns), None: it does not
+
+
+class Plan:
+    """The network, the participants' settings, the clients and the nodes' lives."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.network = Network(scenario)
+        self.settings = _settings(scenario)
+        self.workload = Workload(scenario)
+        self.protocol = self.settings.protocol
+        self.codec = Participant.codec(self.settings)
+        kinds = [*trace.KINDS, *(kind for kind in self.protocol.records if kind not in trace.KINDS)]
+        self.codes = {kind: code for code, kind in enumerate(kinds)}
+        left_out = trace.LEFT_OUT[scenario.trace]
+        self.kept = [kind not in left_out for kind in kinds]
+        self.lives = [_lives(scenario, node) for node in range(self.network.size)]
+        self.quorum = self.protocol.quorum(len(scenario.consensus.validators), scenario.consensus.parameters)
+
+    def header(self, engine: Literal["emulate", "simulate"], fidelity: trace.Fidelity) -> trace.Header:
+        """The head of this scenario's trace."""
+        scenario = self.scenario
+        return trace.Header(
+            name=scenario.name,
+            scenario_sha256=scenario.sha256,
+            seed=scenario.seed,
+            engine=engine,
+            version=__version__,
+            level=scenario.trace,
+            duration_ns=scenario.duration,
+            warmup_ns=scenario.warmup,
+            nodes=list(self.network.names),
+            sites=list(self.network.sites),
+            node_sites=list(self.network.node_sites),
+            validators=list(scenario.consensus.validators),
+            byzantine=[],
+            quorum=self.quorum,
+            finality_rule="commit",
+            kinds=list(self.codes),
+            messages=Participant.message_names(self.settings),
+            faults=[
+                trace.Fault(
+                    fault.kind,
+                    fault.at,
+                    scenario.duration if fault.end is None else min(fault.end, scenario.duration),
+                    fault.says,
+                    tuple(fault.nodes),
+                )
+                for fault in scenario.faults
+            ],
+            expectations=[
+                trace.Expectation(item.key, item.equals, item.min, item.max) for item in scenario.expect
+            ],
+            fidelity=fidelity,
+            block_interval_ns=int(scenario.consensus.parameters["block_interval"]),
+        )
+
+
+def _settings(scenario: Scenario) -> Settings:
+    def implementation(kind: catalogue.Kind, name: str) -> Any:
+        entry = catalogue.find(kind, name)
+        assert entry is not None, f"{kind} {name!r} passed validation"
+        return catalogue.load(entry)
+
+    consensus = scenario.consensus
+    return Settings(
+        protocol=implementation("protocols", consensus.protocol),
+        parameters=consensus.parameters,
+        gossip={
+            kind: Choice(implementation("gossip", choice.name), choice.parameters)
+            for kind, choice in scenario.gossip.items()
+        },
+        block_size=consensus.parameters["block_size"],
+    )
+
+
+def _lives(scenario: Scenario, node: int) -> list[Life]:
+    """A node's incarnations: overlapping crashes are one."""
+    crashes = sorted(
+        (fault.at, scenario.duration if fault.end is None else fault.end)
+        for fault in scenario.faults
+        if fault.kind == "crash" and node in fault.nodes
+    )
+    lives: list[Life] = []
+    start: int | None = 0
+    for at, end in crashes:
+        if start is not None and at < start:  # it would crash before it is back: it stays down longer
+            start = max(start, end)
+            continue
+        lives.append((start, at))
+        start = end
+    if start is not None and start < scenario.duration:
+        lives.append((start, None))
+    return lives

@@ -1,0 +1,404 @@
+"""One process of an emulation: the same loop as the simulator's, fed from the broker.
+
+In lockstep it handles a window when it is granted one and has received every outbox up to the grant's marks. Under the
+clock it handles an event when the wall reaches its time. In both, wall time decides when an event is handled, never
+what comes of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import msgspec
+
+from netsim import trace
+from netsim.engine import control
+from netsim.engine.broker import Endpoint
+from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
+from netsim.engine.layout import Place
+from netsim.engine.lifeline import hold
+from netsim.engine.loop import FOREVER, Loop, Node
+from netsim.engine.plan import Plan
+from netsim.engine.store import FileStore
+from netsim.engine.timer import Alarm
+from netsim.engine.transport import Mqtt, Transport, TransportLost
+from netsim.node.identity import Ed25519
+from netsim.scenario import Scenario
+
+Wrap = Callable[[Transport, Place], Transport]
+
+_REPORT_EVERY_NS = 100_000_000  # clock pace: wall time between two reports
+_LATENESS_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process is started with."""
+
+    scenario: Scenario
+    place: Place
+    places: tuple[Place, ...]
+    endpoint: Endpoint
+    token: str
+    key: bytes
+    work: Path
+    lifeline: Connection
+    wrap: Wrap | None = None  # tests put a broker that loses, or a machine that is slow, in here
+
+
+def main(job: Job) -> None:
+    """Entry of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to answer
+    hold(job.lifeline)
+    asyncio.run(_run(job))
+
+
+async def _run(job: Job) -> None:
+    transport: Transport
+    try:
+        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}") as transport:
+            worker = Worker(job, job.wrap(transport, job.place) if job.wrap else transport)
+            try:
+                await worker.run()
+            except TransportLost:
+                raise
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                await worker.say(control.Failed(job.place.index, reason, traceback.format_exc()))
+                raise SystemExit(1) from None
+    except TransportLost:
+        raise SystemExit(1) from None  # the coordinator sees the broker go, and this process with it
+
+
+class Worker:
+    """Drives the loop of one process."""
+
+    def __init__(self, job: Job, transport: Transport) -> None:
+        self._job = job
+        self._me = job.place.index
+        self._transport = transport
+        self._topics = Topics(job.token)
+        self._sealed = Sealed(job.key)
+        self._plan = Plan(job.scenario)
+        self._codec = self._plan.codec
+        self._recorder = trace.Recorder(job.work / f"process-{self._me}")
+        clock = job.scenario.emulation.pace == "clock"
+        self._clock = clock
+        self._loop = Loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
+        self._stores: list[FileStore] = []
+        self._here = frozenset(job.place.nodes)
+        for node in job.place.nodes:
+            store = FileStore(job.work / f"node-{node}.store")
+            self._stores.append(store)
+            self._loop.add(node, store, job.place.incarnation, job.place.since)
+        self._loop.listen()
+        if job.place.ends_with_crash:
+            self._loop.leave = self._crash
+        self._crashed = False
+        self._news: list[tuple[bool, int, int, int]] = []
+        self._homes = _homes(job.places)
+        self._sequence = 0  # of our outbox
+        self._received = [0] * len(job.places)
+        self._probes: set[int] = set()
+        self._probing = True
+        self._lost = 0
+        self._gap: tuple[int, int, int] | None = None  # lockstep: what the broker lost, seen by what came after it
+        self._rejected = 0
+        self._lateness: list[int] = []
+        self._order = msgspec.msgpack.Decoder(Order)
+        self._batch = msgspec.msgpack.Decoder(Batch)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._outboxes = {
+            self._topics.outbox(place.index): place.index for place in job.places if place.index != self._me
+        }
+        self._grant: control.Grant | None = None
+        self._finish: control.Finish | None = None
+        self._epoch: int | None = None
+        self._gone: set[int] = set()
+        self._predecessor = _predecessor(job.place, job.places)
+
+    async def run(self) -> None:
+        """Until the coordinator says that the run is over, or our node has crashed."""
+        await self._transport.subscribe([*self._outboxes, self._topics.grant(self._me), self._topics.all])
+        await self.say(control.Hello(self._me))
+        if self._clock:
+            await self._run_by_the_clock()
+        else:
+            await self._run_in_lockstep()
+
+    async def say(self, word: Word) -> None:
+        """Tell the coordinator."""
+        await self._publish(self._topics.report, word)
+
+    # --- what arrives ---------------------------------------------------------------------------------------------
+
+    async def _take(self, topic: str, data: bytes) -> None:
+        """One payload from the broker: an outbox, or an order."""
+        payload = self._sealed.open(topic, data)
+        if payload is None:
+            self._rejected += 1
+            return
+        process = self._outboxes.get(topic)
+        if process is not None:
+            if not self._accept(process, self._batch.decode(payload)):
+                await self.say(control.Waiting(self._me, self._missing()))
+            if self._probing and len(self._probes) == len(self._outboxes):
+                self._probing = False
+                await self.say(control.Ready(self._me))
+            return
+        order = self._order.decode(payload)
+        if isinstance(order, control.Grant):
+            self._grant = order
+        elif isinstance(order, control.Probe):
+            await self._publish(self._topics.outbox(self._me), Batch(self._me, 0, []))
+            if not self._outboxes:  # nobody else to wait for
+                await self.say(control.Ready(self._me))
+        elif isinstance(order, control.Begin):
+            self._epoch = order.epoch
+        elif isinstance(order, control.Gone):
+            self._gone.add(order.process)
+        elif isinstance(order, control.Ask):
+            await self.say(control.Waiting(self._me, self._missing()))
+        else:
+            self._finish = order
+
+    def _accept(self, process: int, batch: Batch) -> bool:
+        """An outbox: each message goes to those of our nodes that it is for. False: lockstep cannot go on."""
+        if batch.sequence == 0:
+            self._probes.add(process)
+            return True
+        expected = self._received[process] + 1
+        if batch.sequence < expected:
+            self._rejected += 1  # doubled by the broker, or replayed
+            return True
+        if batch.sequence > expected:
+            self._lost += batch.sequence - expected
+            if not self._clock:
+                self._gap = (process, expected - 1, batch.sequence - 1)
+                return False
+        self._received[process] = batch.sequence
+        here = self._here
+        for envelope in batch.envelopes:
+            places = [place for place, receiver in enumerate(envelope.receivers) if receiver in here]
+            if not places:
+                continue
+            departures = envelope.departures
+            self._loop.accept(
+                envelope.sender,
+                envelope.incarnation,
+                envelope.sequence,
+                envelope.sent,
+                departures[0] if len(departures) == 1 else [departures[place] for place in places],
+                [envelope.receivers[place] for place in places],
+                self._codec.decode(envelope.message),
+            )
+        return True
+
+    def _missing(self) -> list[tuple[int, int, int]]:
+        if self._gap is not None:
+            return [self._gap]
+        marks = self._grant.marks if self._grant else self._finish.marks if self._finish else []
+        return [
+            (process, self._received[process], mark)
+            for process, mark in enumerate(marks)
+            if process != self._me and self._received[process] < mark
+        ]
+
+    # --- lockstep -------------------------------------------------------------------------------------------------
+
+    async def _run_in_lockstep(self) -> None:
+        async for topic, data in self._transport.messages():
+            await self._take(topic, data)
+            if self._grant is not None and self._reached(self._grant.marks):
+                grant, self._grant = self._grant, None
+                self._loop.run(grant.horizon)
+                await self._report(grant.round, await self._send_outbox())
+                if self._crashed:
+                    await asyncio.Event().wait()  # until we are killed
+            elif self._finish is not None and self._reached(self._finish.marks):
+                await self._end()
+                return
+
+    def _reached(self, marks: list[int]) -> bool:
+        received = self._received
+        return all(
+            received[process] >= mark for process, mark in enumerate(marks) if process != self._me
+        )
+
+    # --- clock pace -----------------------------------------------------------------------------------------------
+
+    async def _run_by_the_clock(self) -> None:
+        kick = asyncio.Event()
+
+        async def receive() -> None:
+            async for topic, data in self._transport.messages():
+                await self._take(topic, data)
+                kick.set()
+
+        dilation = self._plan.scenario.emulation.dilation
+        end = self._plan.scenario.duration
+        reported = 0
+        finished = False
+        with Alarm() as alarm:
+            receiving = asyncio.create_task(receive())
+            receiving.add_done_callback(lambda _: kick.set())
+            try:
+                while self._finish is None:
+                    kick.clear()
+                    wall = time.monotonic_ns()
+                    due = FOREVER
+                    if self._epoch is not None and not finished:
+                        now = int((wall - self._epoch) / dilation)
+                        if self._may_go_on(now):
+                            self._handle_due(now, dilation)
+                        await self._send_outbox()
+                        finished = now >= end
+                        if wall - reported > _REPORT_EVERY_NS or self._crashed or finished:
+                            reported = wall
+                            await self._report(int(finished), {}, now)
+                        if self._crashed:
+                            await asyncio.Event().wait()
+                        if not finished:
+                            due = self._epoch + int(min(self._loop.next(), end) * dilation)
+                            due = min(due, reported + _REPORT_EVERY_NS)
+                    await self._wait(alarm, kick, due, receiving)
+                await self._reach_marks(kick, receiving)
+            finally:
+                receiving.cancel()
+        await self._end()
+
+    def _may_go_on(self, now: int) -> bool:
+        """A successor must not take its node over before the process that held it is dead."""
+        return self._predecessor is None or self._predecessor in self._gone or now < self._job.place.since
+
+    def _handle_due(self, now: int, dilation: float) -> None:
+        assert self._epoch is not None
+        due = self._loop.next()
+        if due <= now:
+            if len(self._lateness) < _LATENESS_SAMPLES:
+                self._lateness.append(time.monotonic_ns() - self._epoch - int(due * dilation))
+            self._loop.run(now + 1)
+
+    async def _wait(self, alarm: Alarm, kick: asyncio.Event, due: int, receiving: asyncio.Task[None]) -> None:
+        """Until the wall reaches `due` or something arrives."""
+        if receiving.done():
+            receiving.result()
+            raise TransportLost("the broker closed the connection")
+        if due == FOREVER:
+            await kick.wait()
+            return
+        alarm.set(due, kick.set)
+        await kick.wait()
+
+    async def _reach_marks(self, kick: asyncio.Event, receiving: asyncio.Task[None]) -> None:
+        """Wait for the tail of every outbox; what does not come was lost by the broker."""
+        assert self._finish is not None
+        try:
+            async with asyncio.timeout(self._finish.patience):
+                while not self._reached(self._finish.marks) and not receiving.done():
+                    kick.clear()
+                    await kick.wait()
+        except TimeoutError:
+            self._lost += sum(mark - received for _, received, mark in self._missing())
+
+    # --- what leaves ----------------------------------------------------------------------------------------------
+
+    async def _send_outbox(self) -> dict[int, int]:
+        """Publish what the nodes have sent; per process, the earliest arrival that it may cause there."""
+        packets = self._loop.outbox
+        caused: dict[int, int] = {}
+        if not packets:
+            return caused
+        self._loop.outbox = []
+        minimum = self._plan.network.minimum
+        envelopes: list[Envelope] = []
+        size = 0
+        for packet in packets:
+            departures = packet.departures
+            for place, receiver in enumerate(packet.receivers):
+                if receiver in self._here:
+                    continue
+                departure = departures if isinstance(departures, int) else departures[place]
+                earliest = departure + minimum(packet.sender, receiver)
+                for process in self._homes[receiver]:
+                    if earliest < caused.get(process, FOREVER):
+                        caused[process] = earliest
+            encoded = packet.message.encoded
+            size += len(encoded) + 16 * len(packet.receivers)
+            envelopes.append(
+                Envelope(
+                    packet.sender,
+                    packet.incarnation,
+                    packet.sequence,
+                    packet.sent,
+                    [departures] if isinstance(departures, int) else departures,
+                    packet.receivers,
+                    encoded,
+                )
+            )
+            if size > control.BATCH_BYTES:
+                await self._publish_batch(envelopes)
+                envelopes, size = [], 0
+        if envelopes:
+            await self._publish_batch(envelopes)
+        return caused
+
+    async def _publish_batch(self, envelopes: list[Envelope]) -> None:
+        self._sequence += 1
+        await self._publish(self._topics.outbox(self._me), Batch(self._me, self._sequence, envelopes))
+
+    async def _report(self, round_: int, caused: dict[int, int], now: int | None = None) -> None:
+        """Write everything down, then say where we stand."""
+        for store in self._stores:
+            store.flush()
+        self._recorder.flush()
+        news, self._loop.news = self._loop.news, []
+        following = self._loop.next() if now is None else now
+        await self.say(
+            control.Report(self._me, round_, following, self._sequence, caused, news, self._crashed)
+        )
+
+    async def _publish(self, topic: str, what: msgspec.Struct) -> None:
+        await self._transport.publish(topic, self._sealed.close(topic, self._encoder.encode(what)))
+
+    def _crash(self, node: Node) -> bool:
+        self._crashed = True
+        return True
+
+    async def _end(self) -> None:
+        self._loop.finish()
+        self._recorder.close()
+        loop = self._loop
+        await self.say(
+            control.Finished(
+                self._me, loop.handled, loop.displaced, self._lost, self._rejected, self._lateness, loop.news
+            )
+        )
+
+
+def _homes(places: tuple[Place, ...]) -> dict[int, tuple[int, ...]]:
+    """For each node, the processes that hold it at one time or another."""
+    homes: dict[int, tuple[int, ...]] = {}
+    for place in places:
+        for node in place.nodes:
+            homes[node] = (*homes.get(node, ()), place.index)
+    return homes
+
+
+def _predecessor(me: Place, places: tuple[Place, ...]) -> int | None:
+    """The process whose node we take over, if any."""
+    if not me.incarnation:
+        return None
+    return next(
+        place.index
+        for place in places
+        if place.nodes == me.nodes and place.incarnation == me.incarnation - 1
+    )
+

@@ -1,0 +1,62 @@
+"""What the protocol cost the network, and how many rounds its blocks took."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import numpy as np
+
+from netsim.measure.blocks import Blocks
+from netsim.measure.events import BYTES, DETAIL, HEIGHT, ROUND, TIME, Events
+from netsim.trace import TRANSACTIONS_TAG
+
+
+class Messages(TypedDict):
+    """Copies of the protocol's messages over the whole run, those that bring transactions to proposers left out.
+
+    `dropped` alone counts every kind: a receiver that loses a message does not learn what it was. `per_block` is None
+    where no block became final.
+    """
+
+    sent: int
+    delivered: int
+    dropped: int
+    bytes: int
+    per_block: float | None
+
+
+def messages(events: Events, blocks: Blocks) -> Messages:
+    """Add up the totals that every incarnation of a node leaves at its end; `bytes` are those of the copies sent."""
+    sent, delivered = events.of("sent"), events.of("delivered")
+    sent = sent[sent[:, DETAIL] != TRANSACTIONS_TAG]
+    delivered = delivered[delivered[:, DETAIL] != TRANSACTIONS_TAG]
+    copies, final = int(sent[:, HEIGHT].sum()), int(blocks.final.sum())
+    return Messages(
+        sent=copies,
+        delivered=int(delivered[:, HEIGHT].sum()),
+        dropped=int(events.of("dropped")[:, HEIGHT].sum()),
+        bytes=int(sent[:, BYTES].sum()),
+        per_block=copies / final if final else None,
+    )
+
+
+class Rounds(TypedDict):
+    """Rounds (views) per finalised block; 1 is the best case. `timeouts` are those of the protocol's own timer."""
+
+    mean: float | None
+    max: int | None
+    timeouts: int
+
+
+def rounds(events: Events, blocks: Blocks) -> Rounds:
+    """Measure finalised blocks proposed after the warm-up, and time-outs after it, both at correct nodes."""
+    entered = np.unique(events.of_correct("round")[:, [HEIGHT, ROUND]], axis=0)
+    heights = blocks.heights[blocks.measured & blocks.final]
+    # How often a height stands in the ordered list is how many further rounds it saw.
+    further = np.searchsorted(entered[:, 0], heights, "right") - np.searchsorted(entered[:, 0], heights, "left")
+    timeouts = events.of_correct("timeout")
+    return Rounds(
+        mean=1 + int(further.sum()) / len(heights) if len(heights) else None,
+        max=1 + int(further.max()) if len(heights) else None,
+        timeouts=int((timeouts[:, TIME] >= events.header.warmup_ns).sum()),
+    )

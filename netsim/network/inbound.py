@@ -1,0 +1,226 @@
+"""The receiving ends of the links for the nodes of one process: when does each copy of a message arrive?
+
+A *flow* is what one incarnation of a sender sends to one receiver. The way of a copy:
+
+    departure → access up → backbone → retransmissions → access down → order → the receiver's access point
+
+* access up and down: drawn by the profiles of sender and receiver, `core` included (`access.py`);
+* backbone: through the flow's own queue where a bandwidth is given (first in, first out, size · 8 / bandwidth), then
+  the span's delay and jitter (`backbone.py`);
+* retransmissions: what lost packets cost a stream; in a datagram they lose the message (`loss.py`);
+* order: a stream delivers what was sent later no earlier, so time = max(time, previous arrival of the flow).
+
+At least 1 ns passes between departure and arrival. What happens to a copy depends on its flow's earlier messages and on
+draws keyed by (purpose, sender, incarnation, receiver, sequence), on nothing else: processes may divide the receivers
+among them as they like. Since draws depend on no time they are drawn ahead, for many messages at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from netsim.network.ahead import Ahead, Delays, Draws, Layer, Luck
+from netsim.network.link import serialisation
+from netsim.network.loss import Loss
+from netsim.network.path import Parts
+
+if TYPE_CHECKING:
+    from netsim.network.network import Network
+
+_SPARSE = 64  # a message to fewer than one in so many of those who are drawn for ahead is cheaper to draw by itself
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What becomes of a message's copies, in the order of its receivers. Not to be changed."""
+
+    times: list[int]  # ns at which each copy reaches its receiver's access point, or would have
+    lost: frozenset[int] | None  # positions of the copies that are lost on the way
+    parts: list[Parts] | None  # ns; each sums up to the time since the departure
+
+
+class Inbound:
+    """The receiving ends of the links for some nodes."""
+
+    def __init__(self, network: Network, receivers: Sequence[int], parts: bool = False) -> None:
+        """`parts`: also say what each copy's time is made of."""
+        self.network = network
+        self.receivers = tuple(receivers)
+        self.places = {receiver: place for place, receiver in enumerate(self.receivers)}
+        self.parts = parts
+        self._sources: dict[tuple[int, int], _Source] = {}
+
+    def arrive(
+        self,
+        sender: int,
+        incarnation: int,
+        sequence: int,
+        receivers: Sequence[int],
+        departures: int | list[int],
+        size: int,
+    ) -> Arrivals:
+        """When the copies of one message arrive at those of its receivers that are here.
+
+        To be called once per message, in the order of the sender's sequence numbers; gaps are fine. `receivers` are
+        distinct. `departures` is in ns, one number for all copies or one for each, and never goes back in a flow: an
+        uplink is first in, first out. `size` is in bytes.
+        """
+        source = self._sources.get((sender, incarnation))
+        if source is None:
+            source = self._sources[sender, incarnation] = _Source(self, sender, incarnation)
+        return source.arrive(sequence, receivers, departures, size)
+
+
+class _Source:
+    """What one incarnation of a sender sends here: the state of its flows.
+
+    Messages mostly go to the same receivers as the one before, so the state of those flows is kept in their order, in
+    lists that are made anew as a whole: that is several times faster than a look-up for each copy.
+    """
+
+    def __init__(self, inbound: Inbound, sender: int, incarnation: int) -> None:
+        network, receivers = inbound.network, inbound.receivers
+        self._place = inbound.places
+        self._in_parts = inbound.parts
+        self._ordered = network.transport == "stream"
+        self._paths = paths = [network.path(sender, receiver) for receiver in receivers]
+        self._constant = all(path.constant is not None for path in paths)
+        self._queued = any(path.bandwidth is not None for path in paths)
+        self._lossy = any(path.loss is not None for path in paths)
+        self._whole = not (self._in_parts or self._queued or self._lossy)
+        self._layers: list[Layer]
+        if self._whole:
+            self._layers = [Delays([path.legs for path in paths])]
+        else:
+            self._layers = [Delays([(path.legs[part],) for path in paths]) for part in range(3)]
+        if self._lossy:
+            self._layers.append(Luck())
+        self._draws = Draws(network.seed, sender, incarnation, receivers)
+        self._neighbours = sorted(inbound.places[peer] for peer in network.peers[sender] if peer in inbound.places)
+        # By place, but for the flows of the latest message: the previous arrival, the end of the backbone's queue.
+        self._arrived = [0] * len(receivers)
+        self._queue_end = [0] * len(receivers)
+        # Of the latest message, in the order of its receivers:
+        self._receivers: list[int] = []
+        self._places: list[int] = []
+        self._times: list[int] = []
+        self._ends: list[int] = []
+        self._bandwidths: list[int | None] = []
+        self._losses: list[Loss | None] = []
+        self._delays: list[int] = []  # where they are constant, and
+        self._parts: list[Parts] | None = None  # so are these
+        self._ahead: Ahead | None = None
+        self._columns: list[int] | None = None
+
+    def arrive(self, sequence: int, receivers: Sequence[int], departures: int | list[int], size: int) -> Arrivals:
+        """See `Inbound.arrive`."""
+        if receivers != self._receivers:
+            self._address(receivers)
+        if self._constant:  # and so in order, since the departures are
+            if isinstance(departures, int):
+                return Arrivals([departures + delay for delay in self._delays], None, self._parts)
+            times = [departure + delay for departure, delay in zip(departures, self._delays, strict=True)]
+            return Arrivals(times, None, self._parts)
+        if isinstance(departures, int):
+            departures = [departures] * len(receivers)
+        rows = self._rows(sequence)
+        if self._whole:
+            return Arrivals(self._in_order(departures, rows[0]), None, None)
+        ups, spans, downs = rows[:3]
+        if self._queued:
+            spans = self._through_queues(departures, ups, spans, size)
+        again, lost = self._lose(rows[3], size) if self._lossy else ([0] * len(ups), None)
+        delays = [up + span + more + down for up, span, more, down in zip(ups, spans, again, downs, strict=True)]
+        times = self._in_order(departures, delays)
+        parts = None
+        if self._in_parts:
+            orders = [time - gone - delay for time, gone, delay in zip(times, departures, delays, strict=True)]
+            parts = list(zip(ups, spans, again, downs, orders, strict=True))
+        return Arrivals(times, lost, parts)
+
+    def _rows(self, sequence: int) -> list[list[int]]:
+        """What each layer has for the receivers of this message."""
+        if self._ahead is None:
+            return [[layer.one(self._draws, place, sequence) for place in self._places] for layer in self._layers]
+        rows = self._ahead.rows(sequence)
+        columns = self._columns
+        return rows if columns is None else [[row[column] for column in columns] for row in rows]
+
+    def _through_queues(self, departures: list[int], ups: list[int], spans: list[int], size: int) -> list[int]:
+        """The backbone's delays and what each flow waits for its own bandwidth."""
+        works = {limit: limit and serialisation(size, limit) for limit in set(self._bandwidths)}
+        busy = [works[limit] for limit in self._bandwidths]
+        ready = [departure + up for departure, up in zip(departures, ups, strict=True)]
+        self._ends = [
+            end if work is None else (end if end > begin else begin) + work
+            for begin, end, work in zip(ready, self._ends, busy, strict=True)
+        ]
+        return [
+            span if work is None else span + end - begin
+            for span, begin, end, work in zip(spans, ready, self._ends, busy, strict=True)
+        ]
+
+    def _lose(self, lucks: list[int], size: int) -> tuple[list[int], frozenset[int] | None]:
+        """What losses cost each copy in ns, and which copies they cost altogether."""
+        delays = [0] * len(lucks)
+        odds = {loss: (0,) if loss is None else loss.odds(size) for loss in set(self._losses)}
+        unlucky = [place for place, luck in enumerate(lucks) if luck < odds[self._losses[place]][0]]
+        if not self._ordered:
+            return delays, frozenset(unlucky) or None
+        for at in unlucky:
+            loss = self._losses[at]
+            assert loss is not None
+            delays[at] = loss.delay(sum(lucks[at] < threshold for threshold in odds[loss]))
+        return delays, None
+
+    def _in_order(self, departures: list[int], delays: list[int]) -> list[int]:
+        """When the copies arrive: 1 ns after they departed at least, and in a stream in the order of their flow."""
+        if not self._ordered:
+            return [departure + (delay or 1) for departure, delay in zip(departures, delays, strict=True)]
+        self._times = [
+            time if (time := departure + (delay or 1)) > before else before
+            for departure, delay, before in zip(departures, delays, self._times, strict=True)
+        ]
+        return self._times
+
+    def _address(self, receivers: Sequence[int]) -> None:
+        """Turn to other receivers than those of the message before."""
+        old, new = self._places, [self._place[receiver] for receiver in receivers]
+        self._receivers = list(receivers)
+        self._places = new
+        if self._constant:
+            parts = [constant for place in new if (constant := self._paths[place].constant) is not None]
+            self._delays = [sum(each) for each in parts]
+            self._parts = parts if self._in_parts else None
+            return
+        for place, time, end in zip(old, self._times, self._ends, strict=True):
+            self._arrived[place] = time
+            self._queue_end[place] = end
+        self._times = [self._arrived[place] for place in new]
+        self._ends = [self._queue_end[place] for place in new]
+        self._bandwidths = [self._paths[place].bandwidth for place in new]
+        self._losses = [self._paths[place].loss for place in new]
+        self._ahead = self._drawn_ahead(new)
+        if self._ahead is not None:
+            columns = [self._ahead.columns[place] for place in new]
+            self._columns = None if columns == list(self._ahead.columns.values()) else columns
+
+    def _drawn_ahead(self, places: list[int]) -> Ahead | None:
+        """The draws that hold these places; None where it is cheaper to draw for a message alone."""
+        fewest = len(places) * _SPARSE
+        if len(self._neighbours) <= fewest and set(places).issubset(self._neighbours):
+            return self._gossip
+        return self._everybody if len(self._paths) <= fewest else None
+
+    @cached_property
+    def _gossip(self) -> Ahead:
+        """For messages to neighbours in the overlay."""
+        return Ahead(self._draws, self._layers, self._neighbours)
+
+    @cached_property
+    def _everybody(self) -> Ahead:
+        """For messages to anyone."""
+        return Ahead(self._draws, self._layers, range(len(self._paths)))

@@ -1,0 +1,64 @@
+"""What one node holds of the chain: the final blocks, and blocks that it knows but that are not final."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netsim.node.block import GENESIS, Block
+
+
+class Chain:
+    """The final chain from genesis to `head`, and a store of open blocks beside it.
+
+    What of this survives a crash is the protocol's business: it persists what it needs and appends it again.
+    """
+
+    def __init__(self) -> None:
+        self.head = GENESIS
+        self._final = [GENESIS]
+        self._final_by_id = {GENESIS.id: GENESIS}
+        self._open: dict[bytes, Block] = {}
+
+    @property
+    def height(self) -> int:
+        """The height of the last final block; genesis has 0."""
+        return self.head.height
+
+    def append(self, block: Block) -> None:
+        """Make a block final. Raises ValueError where it does not stand on the head."""
+        if block.height != self.head.height + 1 or block.parent != self.head.id:
+            raise ValueError(f"block {block.height} does not stand on the head, {self.head.height}")
+        self._open.pop(block.id, None)
+        self._final.append(block)
+        self._final_by_id[block.id] = block
+        self.head = block
+
+    def at(self, height: int) -> Block:
+        """The final block at a height. Raises IndexError above the head."""
+        return self._final[height]
+
+    def above(self, height: int, limit: int) -> Sequence[Block]:
+        """At most `limit` final blocks from the one after `height` on: what a node that stands there lacks."""
+        return self._final[height + 1 : height + 1 + limit]
+
+    def __iter__(self) -> Iterator[Block]:
+        """The final blocks from genesis on."""
+        return iter(self._final)
+
+    def get(self, block: bytes) -> Block | None:
+        """A block by its id, final or open."""
+        return self._open.get(block) or self._final_by_id.get(block)
+
+    def remember(self, block: Block) -> None:
+        """Keep a block that is not final."""
+        if block.id not in self._final_by_id:
+            self._open[block.id] = block
+
+    def forget(self, block: bytes) -> None:
+        """Drop an open block; one that is not kept is no error."""
+        self._open.pop(block, None)
+
+    def prune(self, height: int) -> None:
+        """Drop the open blocks at or below a height: none of them can become final any more."""
+        for block in [block for block in self._open.values() if block.height <= height]:
+            del self._open[block.id]

@@ -1,0 +1,789 @@
+"""PBFT (Castro & Liskov, Practical Byzantine Fault Tolerance, OSDI 1999; TOCS 20(4), 2002) over a chain of blocks.
+
+Theory of operation
+===================
+
+n validators, of which f = ⌊(n − 1) / 3⌋ may do anything; quorums have q = ⌈(n + f + 1) / 2⌉. Two quorums share at least
+f + 1 validators, hence a correct one, and the n − f correct ones can form a quorum. (With n = 3f + 1, q is the paper's
+2f + 1; it is q that is right for every n.) Safety needs nothing of the network. Liveness needs that messages between
+correct replicas come through sooner or later within a delay that does not grow for ever, as in the paper.
+
+Normal case (section 4.2)
+    Validators take turns as the primary: view v belongs to number v mod n. Heights are the paper's sequence numbers.
+
+        primary     PRE-PREPARE(v, h, block)    to all; it stands for the primary's own prepare
+        backup      PREPARE(v, h, id)           when it accepts the pre-prepare: the first of this view and height, its
+                                                parent the block accepted below, its transactions new to the chain
+        replica     COMMIT(v, h, id)            when the block is *prepared*: the pre-prepare and q − 1 prepares
+        replica     final                       when it is prepared and q commits have come, its parent being final
+
+    Three message delays, 2n(n − 1) messages. What comes early is kept: votes are tallied by height whatever their view
+    or block, proposals wait for their parents. A replica's own vote counts at once.
+
+    Up to `window` blocks above the last executed one are in flight. A replica commits in the order of heights: when it
+    sends COMMIT(v, h), every lower block is prepared in v or executed there.
+
+Checkpoints (section 4.3)
+    Every `checkpoint` blocks a replica signs what it has executed. With q equal signatures the checkpoint is stable,
+    the log below it is discarded and the water marks move: nothing above the low mark + span is proposed.
+
+View change (section 4.4)
+    A replica that waits too long for a block leaves its view for the next: it takes no part in any lower one from then
+    on, and says so in VIEW-CHANGE(v, C, P). C is the commit certificate of its last executed block. P holds the
+    prepared certificates above it, as far as they reach without a gap, at each height that of the highest view. The
+    new primary collects q of them and opens the view with NEW-VIEW(v, the q, O), O being proposals anew: it starts from
+    the highest C and takes, height by height, the certificate with the highest view, as far as each block stands on the
+    one below. Everybody computes O again and believes nobody. Then the normal case goes on for what is in O, also at
+    replicas that have executed some of it, and for new blocks above.
+
+    Where this differs from the paper. The paper starts O at the highest stable checkpoint and fills gaps with null
+    requests. In a chain a commit certificate proves all that a checkpoint does (a block names its whole past, and the
+    correct replicas of the q have all of it), so O starts there and stays as short as the window; and since commits
+    are sent in order, there is no gap below anything that matters.
+
+Why no two different blocks become final at one height
+    Say that B is *fixed* at (v, h) when the correct members of some quorum have sent COMMIT(v, h, B) or executed B
+    before or by then. Whatever is final anywhere is fixed, for its q commits came from such a quorum; and because these
+    members committed in order, every ancestor of B above the view's starting point is fixed too.
+
+    Claim: if B is fixed at (v, h), no correct replica accepts another block at h in a view u > v. Suppose one does, and
+    take the acceptance that was first in time. NEW-VIEW(u) holds VIEW-CHANGEs of a quorum, so one of a correct r among
+    those that fixed B, sent after its COMMIT (it acts in no view below u thereafter).
+    * If r had executed h: O starts at or above h, at a block which is final, and which stands on a block at h that was
+      fixed; were that not B, the later of the two would have been accepted against the claim before now.
+    * Else r's P reaches up to h. If O starts at or above h, as before. If it starts below, then at each height t up to
+      h the report of r gives a certificate, in view v or later. The certificate with the highest view at t is of v, and
+      then for the ancestor of B, for two certificates in one view share a correct replica, which prepares once; or of
+      a view between v and u, and then for the ancestor of B by the claim, for that was earlier. So the chosen blocks
+      stand on each other up to B, O contains B at h, and the correct replica has computed O itself. Contradiction.
+    Within one view two commit certificates share a correct replica, which prepares only one block. So: agreement.
+
+    Executing on a certificate of q commits is safe in every state and view: it is not a vote. What a replica must not
+    do is prepare or commit in a view below the one in its VIEW-CHANGE.
+
+Liveness (section 4.5.2)
+    A timer runs while a replica knows of a transaction that waits or of a proposal that is not final, and starts anew
+    with each block. Having left for view v, a replica waits for q VIEW-CHANGEs of views ≥ v before its timer runs; so a
+    minority that is cut off stays one view ahead of the others, however long. The timer doubles with each view that
+    executes nothing. f + 1 VIEW-CHANGEs for higher views make a replica join the lowest of them: one of them is by a
+    correct replica, and correct replicas do not drift apart.
+
+    A minority that has left the view in which the others go on cannot return to it: its promise may be part of a
+    NEW-VIEW. It *learns* instead: it keeps the proposals of that view, executes on q commits of any view, and votes
+    again from the next view change on. The others are at least q and lose nothing; if they become too few, they leave
+    too, and find the minority already there.
+
+Catching up, and what is lost
+    Messages may get lost (a partition, a crash), so every wait has its remedy. A replica that sees that others are
+    beyond it (votes far above its head, a commit certificate or a stable checkpoint that it cannot execute, votes of a
+    later view, a restart) asks one of them, and after a while the next: Ask(height, view, missing blocks); the answer
+    holds final blocks with their commit certificates, the stable checkpoint, and the NEW-VIEW of a later view. All of
+    that proves itself. A replica that waits for a new view says its VIEW-CHANGE again as long as nothing happens.
+
+Crash and restart
+    A replica persists what it has promised before it says it (see `pbft_journal`), so a restart makes it slower, never
+    Byzantine. It says its votes of the present view again and asks what it has missed.
+
+Followers (nodes that do not validate) execute on commit certificates and never vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from netsim.node.block import Block
+from netsim.node.chain import Chain
+from netsim.node.context import Context
+from netsim.node.mempool import Mempool
+from netsim.node.message import Message
+from netsim.node.pbft_journal import Journal
+from netsim.node.pbft_log import Log, Slot
+from netsim.node.pbft_messages import (
+    Answer,
+    Ask,
+    Checkpoint,
+    Commit,
+    Committed,
+    NewView,
+    PrePrepare,
+    Prepare,
+    Prepared,
+    Proposal,
+    Stable,
+    ViewChange,
+)
+from netsim.node.pbft_proofs import Plan, Verifier, plan
+
+CHUNK = 64  # most blocks in one answer
+CHUNK_BYTES = 4 << 20  # no further block is added to an answer that holds more
+WANTED = 64  # most blocks asked for by id at a time
+RETRIES = 4  # how often within `timeout` a replica asks again for what it lacks
+
+PROPOSE, PROGRESS, RETRY = "propose", "progress", "retry"  # the timers
+
+
+class PBFT:
+    """One replica. Its parameters:
+
+    block_interval  ns between proposals; 0: the next block follows when the last is final
+    block_size      most bytes of transactions in a block
+    timeout         ns without a block, while one is due, until a replica leaves the view
+    empty_blocks    "always": a primary without transactions proposes too; anything else: it waits for them
+    window          most blocks in flight
+    checkpoint      blocks between checkpoints
+    quorum          0 or None: ⌈(n + f + 1) / 2⌉. A smaller one is not safe; it is there to show what goes wrong
+    """
+
+    messages: ClassVar[tuple[type[Message], ...]] = (
+        PrePrepare,
+        Prepare,
+        Commit,
+        Checkpoint,
+        ViewChange,
+        NewView,
+        Ask,
+        Answer,
+    )
+    records: ClassVar[dict[str, str]] = {
+        "prepared": "a block is prepared at this node: a quorum accepts it in this round",
+        "stable": "a checkpoint is stable at this node: a quorum has executed the chain up to this height",
+    }
+
+    @staticmethod
+    def quorum(validators: int, parameters: Mapping[str, Any]) -> int:
+        """⌈(n + f + 1) / 2⌉, or what the parameter says. Raises ValueError for a quorum that cannot exist."""
+        chosen: int = parameters.get("quorum") or 0
+        if not 0 <= chosen <= validators:
+            raise ValueError(f"a quorum of {chosen} of {validators} validators cannot exist")
+        return chosen or (validators + tolerated(validators) + 2) // 2
+
+    def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
+        self.context = context
+        self.chain = chain
+        self.mempool = mempool
+        self.me = context.me
+        self.validators = tuple(context.validators)
+        self.others = tuple(node for node in self.validators if node != self.me)
+        self.voting = self.me in self.validators
+        self.faulty = tolerated(len(self.validators))
+        self.q = self.quorum(len(self.validators), parameters)
+
+        self.interval: int = parameters["block_interval"]
+        self.block_size: int = parameters["block_size"]
+        self.timeout: int = parameters["timeout"]
+        self.empty_blocks: bool = parameters["empty_blocks"] == "always"
+        self.window: int = parameters["window"]
+        self.checkpoint: int = parameters["checkpoint"]
+
+        span = 2 * max(self.checkpoint, self.window)
+        self.log = Log(span)
+        self.journal = Journal(context)
+        self.verifier = Verifier(self.validators, self.q, span, context.verify)
+
+        self.view = 0
+        self.primary = self.verifier.primary(0)
+        self.active = self.voting  # False: between VIEW-CHANGE and NEW-VIEW, and always at a follower
+        self.opening: NewView | None = None  # of the last view that was entered; view 0 needs none
+        self.tip = 0  # the height up to which this view's proposals are accepted
+        self.top = 0  # the height up to which the opening of this view proposes anew
+        self.due = 0  # when the next proposal may be made
+
+        self.certificates: list[Committed] = []  # of the final blocks, from height 1 on
+        self.stable: Stable | None = None
+        self.checkpoints: dict[int, dict[int, Checkpoint]] = {}  # by height and signer
+        self.view_changes: dict[int, ViewChange] = {}  # by signer, the last of the highest view, this node's included
+
+        self.patience = self.timeout  # what the progress timer is set to
+        self.progressed = True  # whether a block has become final since the view was left last
+        self.executed_at = 0  # when the last block became final here
+        self.watching = False  # whether the progress timer runs
+
+        self.wanted: dict[bytes, int] = {}  # blocks to be asked for by id, and their heights
+        self.goal = 0  # a height that is known to be final somewhere
+        self.sighted = -1  # a view that somebody is in
+        self.asking = False  # whether an answer is awaited
+        self.retrying = False  # whether the retry timer runs
+        self.turn = 0  # whom to ask next
+
+        self.handlers: dict[type[Message], Callable[[int, Any], None]] = {
+            PrePrepare: self._on_pre_prepare,
+            Prepare: self._on_prepare,
+            Commit: self._on_commit,
+            Checkpoint: self._on_checkpoint,
+            ViewChange: self._on_view_change,
+            NewView: self._on_new_view,
+            Ask: self._on_ask,
+            Answer: self._on_answer,
+        }
+
+    # ------------------------------------------------------------------------------------------- called by the node
+
+    def start(self) -> None:
+        view = self.journal.view()
+        if view is None:
+            self.journal.write_view(0)
+            self._advance()
+        else:
+            self._resume(view)
+
+    def on_message(self, sender: int, message: Message) -> None:
+        self.handlers[type(message)](sender, message)
+
+    def on_timer(self, name: str) -> None:
+        if name == PROPOSE:
+            self._propose(self.due)
+        elif name == PROGRESS:
+            self.watching = False
+            self.context.record("timeout", height=self.chain.height + 1, round=self.view)
+            self._start_view_change(self.view + 1)
+        else:
+            self._retry()
+
+    def on_transactions(self) -> None:
+        self._propose(self.context.now)
+        self._watch()
+
+    # ---------------------------------------------------------------------------------- normal case (section 4.2)
+
+    def _propose(self, time: int) -> None:
+        """Propose the next block if it is this replica's turn, it is time, there is room and something to propose.
+        `time`: when the proposal counts as made; the interval runs from there."""
+        height = self.tip + 1
+        if not self.active or self.primary != self.me or self.tip < self.top:
+            return
+        if height > self.chain.height + self.window or height > self._stable_height + self.log.span:
+            return
+        if self.interval == 0 and self.tip > self.chain.height:
+            return
+        parent = self._parent()
+        if parent is None or not (self.mempool.pending or self.empty_blocks):
+            return
+        now = self.context.now
+        if now < self.due:
+            self.context.set_timer(PROPOSE, self.due - now)
+            return
+        self.due = time + max(self.interval, 1)
+
+        block = Block(height, parent, self.me, now, self.mempool.take(self.block_size))
+        message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)
+        self.log.open(height).proposals[self.me] = message.proposal
+        self.chain.remember(block)
+        self.journal.write_accepted(message.proposal, block)
+        self.context.broadcast(message)
+        self.context.proposed(block)
+        self._advance()
+
+    def _on_pre_prepare(self, sender: int, message: PrePrepare) -> None:
+        view, block, author = message.view, message.block, message.signer
+        if author != self.verifier.primary(view):
+            self.context.reject("proposal by a backup")
+            return
+        slot = self._slot(block.height, sender)
+        if slot is None:
+            return
+        earlier = slot.proposals.get(author)
+        if earlier is not None and earlier.view >= view:
+            if earlier.view == view and earlier.header != block.header:
+                self.context.reject("two proposals for one view and height")
+            return
+        if block.payload > self.block_size:
+            self.context.reject("block too large")
+            return
+        if earlier is not None and earlier.view > self.view:
+            self.chain.forget(earlier.header.id)  # never acted on: one block kept per author and height
+        slot.proposals[author] = message.proposal
+        self.chain.remember(block)
+        self._sight(view)
+        self._advance()
+
+    def _on_prepare(self, sender: int, vote: Prepare) -> None:
+        slot = self._slot(vote.height, sender)
+        if slot is None or not self.voting or slot.prepared_view >= vote.view:
+            return  # late: it is prepared already
+        if vote.signer == self.verifier.primary(vote.view):
+            self.context.reject("prepare by the primary")
+            return
+        count = slot.prepares.add(vote)
+        if vote.view != self.view or not self.active:
+            self._sight(vote.view)
+        elif count >= self.q - 1 and slot.accepted is not None and slot.accepted.header.id == vote.block:
+            self._prepare_done(slot, slot.accepted)
+            self._advance()
+
+    def _on_commit(self, sender: int, vote: Commit) -> None:
+        height = vote.height
+        if height <= self.chain.height:
+            return  # late: it is final already
+        slot = self._slot(height, sender)
+        if slot is None or slot.decided is not None:
+            return
+        count = slot.commits.add(vote)
+        if vote.view != self.view or not self.active:
+            self._sight(vote.view)
+        if count >= self.q:
+            self._decide(slot, vote)
+            self._advance()
+            if height > self.chain.height + 1:
+                self._ask(sender)  # a quorum has committed this block and everything below: that was lost on the way
+
+    def _advance(self, impatient: bool = False) -> None:
+        """Accept, commit, execute and propose whatever has become possible."""
+        executed = False
+        while True:
+            if self.active:
+                self._accept()
+                self._commit()
+            if not self._execute(impatient):
+                break
+            executed = True
+        self._watch(restart=executed)
+        self._propose(self.context.now)
+
+    def _accept(self) -> None:
+        """Accept the primary's proposals in the order of heights, each on top of the one before."""
+        while True:
+            height = self.tip + 1
+            executed = height <= self.chain.height
+            slot = self.log.get(height)
+            proposal = slot.proposals.get(self.primary) if slot is not None else None
+            if slot is None or proposal is None or proposal.view != self.view:
+                if not executed:
+                    return
+            elif executed:
+                # Others may need this vote, as after a view change. Nothing but the final block gets it.
+                if proposal.header == self.chain.at(height).header:
+                    self._prepare(slot, proposal)
+            else:
+                block = self.chain.get(proposal.header.id)
+                if block is None or slot.refused == self.view or proposal.header.parent != self._parent():
+                    return
+                if not self.mempool.valid(block.transactions):
+                    slot.refused = self.view
+                    self.context.reject("transactions that do not follow the chain")
+                    return
+                self.mempool.include(block)
+                self.journal.write_accepted(proposal, block)
+                self._prepare(slot, proposal)
+            self.tip = height
+
+    def _prepare(self, slot: Slot, proposal: Proposal) -> None:
+        """Accept a proposal, and say so unless it is one's own."""
+        header = proposal.header
+        slot.accepted = proposal
+        if self.me != self.primary:
+            vote = Prepare(self.me, b"", self.view, header.height, header.id).signed(self.context.sign)
+            self.context.broadcast(vote)
+            slot.prepares.add(vote)
+        if slot.prepared_view < self.view and slot.prepares.count(self.view, header.id) >= self.q - 1:
+            self._prepare_done(slot, proposal)
+
+    def _prepare_done(self, slot: Slot, proposal: Proposal) -> None:
+        """The block is prepared: the proposal and q − 1 prepares of backups."""
+        header = proposal.header
+        signers, signatures = slot.prepares.signatures(self.view, header.id, self.q - 1)
+        slot.prepared = Prepared(signers, signatures, proposal)
+        block = self.chain.get(header.id)
+        if block is not None and header.height > self.chain.height:
+            self.journal.write_prepared(slot.prepared, block)
+            self.context.record("prepared", block=header.id, height=header.height, round=self.view)
+        else:
+            self._say_commit(slot, header.height, header.id)  # executed: the order of commits is behind it
+
+    def _commit(self) -> None:
+        """Commit the prepared blocks above the head as far as they reach without a gap."""
+        height = self.chain.height + 1
+        while (slot := self.log.get(height)) is not None and slot.prepared is not None:
+            if slot.prepared.view != self.view:
+                return
+            if slot.said != self.view:
+                self._say_commit(slot, height, slot.prepared.header.id)
+            height += 1
+
+    def _say_commit(self, slot: Slot, height: int, block: bytes) -> None:
+        slot.said = self.view
+        vote = Commit(self.me, b"", self.view, height, block).signed(self.context.sign)
+        self.context.broadcast(vote)
+        if slot.commits.add(vote) >= self.q and height > self.chain.height:
+            self._decide(slot, vote)
+
+    def _decide(self, slot: Slot, vote: Commit) -> None:
+        """A quorum commits: the block is final as soon as it is known and its parent is final."""
+        slot.decided = vote.view, vote.block
+        self.goal = max(self.goal, vote.height)
+
+    def _execute(self, impatient: bool) -> bool:
+        """Make final what is decided, in order. Whether there was anything.
+
+        In its own view a replica waits until it is prepared itself (the paper's committed-local), unless `impatient`:
+        what it lacks for that was lost.
+        """
+        executed = False
+        while (slot := self.log.get(self.chain.height + 1)) is not None and slot.decided is not None:
+            view, block_id = slot.decided
+            block = self.chain.get(block_id)
+            if block is None:
+                self.wanted[block_id] = self.chain.height + 1
+            unprepared = self.active and view == self.view and slot.prepared_view != view
+            if block is None or (unprepared and not impatient):
+                self._later()
+                break
+            if block.parent != self.chain.head.id:
+                break  # only where the quorum is too small and the chain has forked
+            signers, signatures = slot.commits.signatures(view, block_id, self.q)
+            self._finalise(block, Committed(signers, signatures, view, block.header))
+            executed = True
+        return executed
+
+    def _finalise(self, block: Block, proof: Committed) -> None:
+        slot = self.log.get(block.height)
+        overruled = slot is not None and slot.accepted is not None and slot.accepted.header != block.header
+        self.chain.append(block)
+        self.certificates.append(proof)
+        self.journal.write_final(block, proof)
+        self.mempool.finalised(block)
+        self.context.finalise(block)
+        self.context.work(execute=block.count)
+        self.wanted.pop(block.id, None)
+        self.executed_at = self.context.now
+        self.patience = self.timeout
+        self.progressed = True
+        if self.voting and block.height % self.checkpoint == 0:
+            self._say_checkpoint(block)
+        self._discard()
+        if overruled:  # a later view has decided otherwise than this one was about to
+            self._start_view_change(max(self.view + 1, proof.view))
+
+    def _parent(self) -> bytes | None:
+        """The id of the block that the next proposal must stand on, if this replica has the chain up to there."""
+        if self.tip <= self.chain.height:
+            return self.chain.at(self.tip).id
+        slot = self.log.get(self.tip)
+        return slot.accepted.header.id if slot is not None and slot.accepted is not None else None
+
+    def _slot(self, height: int, sender: int) -> Slot | None:
+        """The slot of a height between the water marks. A height far above the head is a reason to ask its sender:
+        no primary proposes more than `window` above what it has executed."""
+        slot = self.log.get(height)
+        if slot is None and height > self.log.low:
+            head = self.chain.height
+            if height > head + self.window + 1:
+                self._ask(sender)
+            if height <= max(self.log.low, head) + self.log.span:
+                slot = self.log.open(height)
+        return slot
+
+    # ----------------------------------------------------------------------------------- checkpoints (section 4.3)
+
+    @property
+    def _stable_height(self) -> int:
+        return self.stable.height if self.stable is not None else 0
+
+    def _say_checkpoint(self, block: Block) -> None:
+        message = Checkpoint(self.me, b"", block.height, block.id).signed(self.context.sign)
+        self.context.broadcast(message)
+        self._count_checkpoint(message)
+
+    def _on_checkpoint(self, sender: int, message: Checkpoint) -> None:
+        if message.height % self.checkpoint:
+            self.context.reject("checkpoint at a wrong height")
+        elif self._slot(message.height, sender) is not None:
+            self._count_checkpoint(message)
+            self._advance()
+
+    def _count_checkpoint(self, message: Checkpoint) -> None:
+        height = message.height
+        if height <= self._stable_height:
+            return
+        votes = self.checkpoints.setdefault(height, {})
+        votes.setdefault(message.signer, message)
+        equal = [vote for vote in votes.values() if vote.block == message.block]
+        if len(equal) >= self.q:
+            signers = tuple(vote.signer for vote in equal)
+            self._stabilise(Stable(signers, tuple(vote.signature for vote in equal), height, message.block))
+
+    def _stabilise(self, proof: Stable) -> None:
+        """A checkpoint is stable."""
+        self.stable = proof
+        self.journal.write_stable(proof)
+        self.context.record("stable", block=proof.block, height=proof.height)
+        self.checkpoints = {height: votes for height, votes in self.checkpoints.items() if height > proof.height}
+        self.goal = max(self.goal, proof.height)
+        self._discard()
+        if self.goal > self.chain.height:
+            self._later()
+
+    def _discard(self) -> None:
+        """Forget what is both below the stable checkpoint and executed."""
+        height = min(self._stable_height, self.chain.height)
+        if height > self.log.low:
+            self.journal.clear(range(self.log.low + 1, height + 1))
+            self.log.discard(height)
+            self.chain.prune(height)
+
+    # ----------------------------------------------------------------------------------- view change (section 4.4)
+
+    def _watch(self, restart: bool = False) -> None:
+        """Let the progress timer run while something waits to become final (section 4.5.2)."""
+        if not self.active:
+            return
+        if self.mempool.pending or self.tip > self.chain.height:
+            if restart or not self.watching:
+                self.watching = True
+                self.context.set_timer(PROGRESS, self.patience)
+        elif self.watching:
+            self.watching = False
+            self.context.cancel_timer(PROGRESS)
+
+    def _start_view_change(self, view: int) -> None:
+        """Leave for a higher view."""
+        self._leave(view)
+        self.context.broadcast(self._view_change())
+        self._later()
+        self._gather()
+
+    def _leave(self, view: int) -> None:
+        """Take no part in lower views any more."""
+        if not self.progressed:
+            self.patience *= 2
+        self.progressed = False
+        self.active = False
+        self.view = view
+        self.primary = self.verifier.primary(view)
+        self.journal.write_view(view)
+        self.watching = False
+        self.context.cancel_timer(PROGRESS)
+        self.context.cancel_timer(PROPOSE)
+        self.mempool.abandon()
+        for slot in self.log:
+            slot.accepted = None
+
+    def _view_change(self) -> ViewChange:
+        """What this replica has to report, as of now; it may have executed more since it left."""
+        prepared = []
+        height = self.chain.height + 1
+        while (slot := self.log.get(height)) is not None and slot.prepared is not None:
+            prepared.append(slot.prepared)
+            height += 1
+        executed = self.certificates[-1] if self.certificates else None
+        message = ViewChange(self.me, b"", self.view, executed, tuple(prepared)).signed(self.context.sign)
+        self.view_changes[self.me] = message
+        return message
+
+    def _on_view_change(self, sender: int, message: ViewChange) -> None:
+        known = self.view_changes.get(message.signer)
+        if not self._awaits(message.view) or (known is not None and known.view > message.view):
+            return
+        if not self.verifier.view_change(message):
+            self.context.reject("view change without proof")
+            return
+        self.view_changes[message.signer] = message
+        self._gather()
+
+    def _gather(self) -> None:
+        """Act on the view changes that are known: join, let the timer run, open the view."""
+        changes = self.view_changes.values()
+        ahead = [change.view for change in changes if change.view > self.view]
+        if len(ahead) > self.faulty:
+            self._start_view_change(min(ahead))
+        elif not self.active:
+            if len(ahead) + sum(change.view == self.view for change in changes) >= self.q and not self.watching:
+                self.watching = True
+                self.context.set_timer(PROGRESS, self.patience)
+            ready = [change for change in changes if change.view == self.view]
+            if self.me == self.primary and len(ready) >= self.q:
+                self._open_view(ready)
+
+    def _open_view(self, ready: list[ViewChange]) -> None:
+        """As the new primary: a quorum has left for this view, so it can begin."""
+        ready.sort(key=lambda change: (change.signer != self.me, change.signer))
+        changes = tuple(ready[: self.q])
+        opening = plan(changes)
+        sign = self.context.sign
+        proposals = tuple(Proposal(self.me, b"", self.view, proof.header).signed(sign) for proof in opening.again)
+        message = NewView(self.me, b"", self.view, changes, proposals).signed(sign)
+        self.journal.write_new_view(message)
+        self.context.broadcast(message)
+        self._enter(message, opening)
+
+    def _on_new_view(self, sender: int, message: NewView) -> None:
+        if not self._awaits(message.view):
+            return
+        opening = self.verifier.new_view(message, lambda change: self.view_changes.get(change.signer) == change)
+        if opening is None:
+            self.context.reject("new view without proof")
+            return
+        if message.view > self.view:
+            self._leave(message.view)
+        self.journal.write_new_view(message)
+        self._enter(message, opening)
+
+    def _enter(self, message: NewView, opening: Plan) -> None:
+        """The view begins: with what its opening proposes anew, then with new blocks."""
+        self.context.record("round", height=self.chain.height + 1, round=self.view)
+        self.view_changes = {node: change for node, change in self.view_changes.items() if change.view > self.view}
+        self.due = self.context.now
+        self._begin(message, opening)
+        if self.goal > self.chain.height or self.wanted:
+            holders = opening.base if self.goal > self.chain.height else opening.again[0]
+            self._ask(next((node for node, _ in holders or () if node != self.me), self._next()))
+        self._advance()
+
+    def _begin(self, message: NewView, opening: Plan) -> None:
+        """Take up the normal case from the opening of a view."""
+        self.active = True
+        self.opening = message
+        self.tip = max(opening.height, self.log.low)
+        self.top = opening.height + len(opening.again)
+        self.goal = max(self.goal, opening.height)
+        for proposal in message.proposals:
+            header = proposal.header
+            if header.height > self.log.low:
+                self.log.open(header.height).proposals[self.primary] = proposal
+                if self.chain.get(header.id) is None:
+                    self.wanted[header.id] = header.height
+
+    def _awaits(self, view: int) -> bool:
+        """Whether this replica would enter a view: it votes, has promised nothing against it, and is not there yet."""
+        return self.voting and (view > self.view or (view == self.view and not self.active))
+
+    # ------------------------------------------------------------------------------------------------- catching up
+
+    def _sight(self, view: int) -> None:
+        """Somebody acts in a view: if it is one that this replica should enter, its opening may have been lost."""
+        if self._awaits(view):
+            self.sighted = max(self.sighted, view)
+            self._later()
+
+    def _later(self) -> None:
+        """Look again in a while: what is missing may be on its way."""
+        if not self.retrying:
+            self.retrying = True
+            self.context.set_timer(RETRY, max(self.timeout // RETRIES, 1))
+
+    def _retry(self) -> None:
+        """The while is over."""
+        self.retrying = self.asking = False
+        self._advance(impatient=True)
+        waiting = self.voting and not self.active
+        if waiting and self.context.now - self.executed_at >= self.timeout:
+            # Nothing happens: perhaps because nobody has heard what was said into a partition. Neighbours that have
+            # would not relay it again, so it goes to everyone directly.
+            if self.others:
+                self.context.send(self.others, self._view_change())
+            self._ask(self._next())
+        elif self.goal > self.chain.height or self.wanted or self._awaits(self.sighted):
+            self._ask(self._next())
+        self.sighted = -1
+        if waiting:
+            self._later()
+
+    def _ask(self, node: int) -> None:
+        """Ask one node for whatever this one lacks; one question at a time."""
+        if self.asking or node == self.me:
+            return
+        self.asking = True
+        self._later()
+        view = self.view if self.active else max(self.view - 1, 0)
+        wanted = tuple(self.wanted)[:WANTED]
+        self.context.send(node, Ask(self.chain.height, self._stable_height, view, wanted))
+
+    def _next(self) -> int:
+        """The validator to ask next: they take turns, beginning with the one after this node."""
+        if not self.others:
+            return self.me
+        self.turn += 1
+        start = sum(node < self.me for node in self.others)
+        return self.others[(start + self.turn - 1) % len(self.others)]
+
+    def _on_ask(self, sender: int, message: Ask) -> None:
+        chain: list[tuple[Block, Committed]] = []
+        size = 0
+        for block in self.chain.above(message.height, CHUNK):
+            chain.append((block, self.certificates[block.height - 1]))
+            size += block.payload
+            if size > CHUNK_BYTES:
+                break
+        blocks = (self.chain.get(block) for block in message.blocks[:WANTED])
+        stable = self.stable if self._stable_height > message.stable else None
+        opening = self.opening if self.opening is not None and self.opening.view > message.view else None
+        held = tuple(block for block in blocks if block is not None)
+        self.context.send(sender, Answer(self.chain.height, tuple(chain), held, stable, opening))
+
+    def _on_answer(self, sender: int, message: Answer) -> None:
+        self.asking = False
+        before = self.chain.height
+        for block in message.blocks:
+            if self.wanted.pop(block.id, None) is not None:
+                self.chain.remember(block)
+        for block, proof in message.chain:
+            if block.height > self.chain.height and not self._append(block, proof):
+                self.context.reject("block without proof")
+                break
+        stable = message.stable
+        if stable is not None and stable.height > self._stable_height and self.verifier.stable(stable):
+            self._stabilise(stable)
+        opening = message.new_view
+        if opening is not None and self._awaits(opening.view) and self.verifier.signed(opening):
+            self._on_new_view(sender, opening)
+        self._advance()
+        if before < self.chain.height < message.height:
+            self._ask(sender)  # there is more where this came from
+
+    def _append(self, block: Block, proof: Committed) -> bool:
+        """Append a final block that somebody else has proved."""
+        head = self.chain.head
+        if block.height != head.height + 1 or block.parent != head.id or proof.header != block.header:
+            return False
+        if not self.verifier.committed(proof):
+            return False
+        self._finalise(block, proof)
+        return True
+
+    # ------------------------------------------------------------------------------------------- crash and restart
+
+    def _resume(self, view: int) -> None:
+        """Go on from what was written down."""
+        for block, proof in self.journal.final():
+            self.chain.append(block)
+            self.certificates.append(proof)
+            self.mempool.finalised(block)
+        self.stable = self.journal.stable()
+        self.log.low = min(self._stable_height, self.chain.height)
+        self.executed_at = self.context.now
+        self.view = view
+        self.primary = self.verifier.primary(view)
+        self.opening = self.journal.new_view()
+        entered = self.opening.view if self.opening is not None else 0
+        self.active = self.voting and view == entered
+        if self.active and self.opening is not None:
+            self._begin(self.opening, plan(self.opening.view_changes))
+        self._reload()
+        if self.active:
+            self.due = self.context.now
+            self._advance()
+        elif self.voting:
+            self.context.broadcast(self._view_change())
+            self._later()
+        self._ask(self._next())
+
+    def _reload(self) -> None:
+        """Bring back what was accepted and prepared, and, as the primary, say again what was proposed."""
+        for height in range(self.log.low + 1, max(self.log.low, self.chain.height) + self.log.span + 1):
+            prepared = self.journal.prepared(height)
+            if prepared is not None:
+                proof, block = prepared
+                self.log.open(height).prepared = proof
+                self.chain.remember(block)
+            accepted = self.journal.accepted(height)
+            if accepted is not None:
+                proposal, block = accepted
+                self.log.open(height).proposals[proposal.signer] = proposal
+                self.chain.remember(block)
+                if self.active and proposal.signer == self.me and proposal.view == self.view:
+                    self.context.broadcast(PrePrepare(self.me, proposal.signature, self.view, block))
+
+
+def tolerated(validators: int) -> int:
+    """f, the most validators that may be Byzantine."""
+    return (validators - 1) // 3

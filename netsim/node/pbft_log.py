@@ -1,0 +1,93 @@
+"""What a PBFT replica has heard about each height, between the water marks (section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netsim.node.pbft_messages import Prepared, Proposal, Vote
+
+
+class Tally:
+    """The votes of one phase at one height: of each author the one with the highest view, of equal ones the first.
+
+    Votes are counted as they come, also for views that this replica has not entered and for blocks that it does not
+    know: nothing that arrives early is lost, and no author can make it hold more than one vote.
+    """
+
+    __slots__ = ("_counts", "_votes")
+
+    def __init__(self) -> None:
+        self._votes: dict[int, Vote] = {}
+        self._counts: dict[tuple[int, bytes], int] = {}
+
+    def add(self, vote: Vote) -> int:
+        """How many authors now vote for the same block in the same view; 0 where this vote is not news."""
+        key = vote.view, vote.block
+        earlier = self._votes.get(vote.signer)
+        if earlier is not None:
+            if earlier.view >= vote.view:
+                return 0
+            self._counts[earlier.view, earlier.block] -= 1
+        self._votes[vote.signer] = vote
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        return count
+
+    def count(self, view: int, block: bytes) -> int:
+        """How many authors vote for a block in a view."""
+        return self._counts.get((view, block), 0)
+
+    def signatures(self, view: int, block: bytes, limit: int) -> tuple[tuple[int, ...], tuple[bytes, ...]]:
+        """Signers and signatures of the first `limit` votes for a block in a view."""
+        matching = [vote for vote in self._votes.values() if vote.view == view and vote.block == block][:limit]
+        return tuple(vote.signer for vote in matching), tuple(vote.signature for vote in matching)
+
+
+class Slot:
+    """One height."""
+
+    __slots__ = ("accepted", "commits", "decided", "prepared", "prepares", "proposals", "refused", "said")
+
+    def __init__(self) -> None:
+        self.proposals: dict[int, Proposal] = {}  # by author: of its highest view the first
+        self.accepted: Proposal | None = None  # what this replica prepares in its present view
+        self.prepares = Tally()
+        self.prepared: Prepared | None = None  # the prepared certificate with the highest view
+        self.said = -1  # the last view in which this replica sent its commit
+        self.refused = -1  # the last view whose proposal here is not valid
+        self.commits = Tally()
+        self.decided: tuple[int, bytes] | None = None  # view and block for which there is a quorum of commits
+
+    @property
+    def prepared_view(self) -> int:
+        """The view of the prepared certificate; −1 without one."""
+        return -1 if self.prepared is None else self.prepared.proposal.view
+
+
+class Log:
+    """The slots above the low water mark, made when something is first heard of them."""
+
+    def __init__(self, span: int) -> None:
+        """`span`: how far the high water mark lies above the low one."""
+        self.span = span
+        self.low = 0  # the last stable checkpoint
+        self._slots: dict[int, Slot] = {}
+
+    def get(self, height: int) -> Slot | None:
+        """A height of which something is known."""
+        return self._slots.get(height)
+
+    def open(self, height: int) -> Slot:
+        """A height of which something is about to be known."""
+        slot = self._slots.get(height)
+        if slot is None:
+            slot = self._slots[height] = Slot()
+        return slot
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self._slots.values())
+
+    def discard(self, height: int) -> None:
+        """Raise the low water mark: everything at or below it is decided and a quorum holds it."""
+        self.low = height
+        for old in [old for old in self._slots if old <= height]:
+            del self._slots[old]

@@ -1,0 +1,183 @@
+"""PBFT's messages and the certificates in them (Castro & Liskov, OSDI 1999, figure and section numbers of that paper).
+
+A certificate is a set of signatures over one statement, by different validators. What it is about is given by a
+block's *header*, so that whoever reads it knows the block's parent without having its transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import ClassVar
+
+import msgspec
+
+from netsim.node.block import Block, Header, short_id
+from netsim.node.fields import Digest, Natural, Signature
+from netsim.node.message import About, Message, MessageKind, Signed
+
+
+class Vote(Signed, frozen=True):
+    """What prepares and commits have in common."""
+
+    view: Natural
+    height: Natural
+    block: Digest
+
+    @cached_property
+    def about(self) -> About:
+        return short_id(self.block), self.height, self.view
+
+
+class Prepare(Vote, frozen=True, tag=17):
+    """"I accept the primary's proposal for this view and height" (section 4.2)."""
+
+
+class Commit(Vote, frozen=True, tag=18):
+    """"I have seen that a quorum accepts it" (section 4.2)."""
+
+
+class Proposal(Signed, frozen=True, tag=24):
+    """A pre-prepare without the block's transactions: what certificates and new views hold of it."""
+
+    view: Natural
+    header: Header
+
+
+class PrePrepare(Signed, frozen=True, tag=16):
+    """The primary's proposal. Its signature is that of the `Proposal`, so it stays valid without the transactions."""
+
+    kind: ClassVar[MessageKind] = "blocks"
+
+    view: Natural
+    block: Block
+
+    @cached_property
+    def proposal(self) -> Proposal:
+        return Proposal(self.signer, self.signature, self.view, self.block.header)
+
+    @cached_property
+    def digest(self) -> bytes:
+        return self.proposal.digest
+
+    @cached_property
+    def about(self) -> About:
+        return short_id(self.block.id), self.block.height, self.view
+
+    @property
+    def payload(self) -> int:
+        return self.block.payload
+
+
+class Certificate(msgspec.Struct, frozen=True, array_like=True):
+    """Signatures by different validators, in parallel tuples."""
+
+    signers: tuple[Natural, ...]
+    signatures: tuple[Signature, ...]
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        return iter(zip(self.signers, self.signatures, strict=False))
+
+
+class Prepared(Certificate, frozen=True):
+    """The pre-prepare and q − 1 matching prepares of backups: no other block can be prepared in this view here."""
+
+    proposal: Proposal
+
+    @property
+    def view(self) -> int:
+        return self.proposal.view
+
+    @property
+    def header(self) -> Header:
+        return self.proposal.header
+
+
+class Committed(Certificate, frozen=True):
+    """q matching commits: the block is final, and with it every block below it."""
+
+    view: Natural
+    header: Header
+
+
+class Stable(Certificate, frozen=True):
+    """q matching checkpoints: a quorum has executed the chain up to here."""
+
+    height: Natural
+    block: Digest
+
+
+class Checkpoint(Signed, frozen=True, tag=19):
+    """"I have executed the chain up to this block" (section 4.3)."""
+
+    height: Natural
+    block: Digest
+
+    @cached_property
+    def about(self) -> About:
+        return short_id(self.block), self.height, -1
+
+
+class ViewChange(Signed, frozen=True, tag=20):
+    """"I act in no view below this one any more, and this is what may have been decided there" (section 4.4)."""
+
+    view: Natural
+    executed: Committed | None  # the commit certificate of the last executed block; none at genesis
+    prepared: tuple[Prepared, ...]  # the prepared certificates above it, without a gap, lowest first
+
+    @property
+    def height(self) -> int:
+        """The last executed height."""
+        return self.executed.header.height if self.executed else 0
+
+    @cached_property
+    def about(self) -> About:
+        return 0, -1, self.view
+
+
+class NewView(Signed, frozen=True, tag=21):
+    """The new primary's opening: a quorum of view changes, and what follows from them proposed anew (section 4.4)."""
+
+    view: Natural
+    view_changes: tuple[ViewChange, ...]
+    proposals: tuple[Proposal, ...]
+
+    @cached_property
+    def about(self) -> About:
+        return 0, -1, self.view
+
+
+class Ask(Message, frozen=True, tag=22):
+    """"This is where I stand; tell me what I lack.\""""
+
+    relayed: ClassVar[bool] = False
+
+    height: Natural  # the last executed
+    stable: Natural  # the last stable checkpoint
+    view: Natural  # the last view whose opening the asker needs no more
+    blocks: tuple[Digest, ...]  # ids of blocks that are known to be decided or proposed anew, but not held
+
+    @cached_property
+    def about(self) -> About:
+        return 0, self.height, self.view
+
+
+class Answer(Message, frozen=True, tag=23):
+    """What the asked node can give of it. Everything here proves itself, so that nobody need sign it."""
+
+    kind: ClassVar[MessageKind] = "blocks"
+    relayed: ClassVar[bool] = False
+
+    height: Natural  # the last that the answering node has executed
+    chain: tuple[tuple[Block, Committed], ...]  # final blocks above the asked height, lowest first
+    blocks: tuple[Block, ...]  # those asked for by id
+    stable: Stable | None
+    new_view: NewView | None
+
+    @cached_property
+    def about(self) -> About:
+        return 0, self.height, -1
+
+    @property
+    def payload(self) -> int:
+        return sum(block.payload for block, _ in self.chain) + sum(block.payload for block in self.blocks)

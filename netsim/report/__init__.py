@@ -1,0 +1,1 @@
+"""What a person looks at: the table at the end of a run, the display while it runs, pictures of the network."""

@@ -1,0 +1,247 @@
+"""A picture of a network: the cities, their nodes by kind of access, the links by their delay."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import cos, sin
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netsim.report.layout import Box, City, Layout, Point, great_circle_km, lay_out
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+
+# Okabe and Ito, "Color universal design" (2008): told apart with any colour vision; shapes differ as well.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_SHAPES = ("o", "s", "D", "^", "v", "P", "X")
+_INK, _FAINT, _DISC = "#222222", "#767676", "#F3F3F1"
+_DPI = 160
+_INCHES_PER_UNIT, _LARGEST = 0.62, 8.0  # how large a layout is drawn, and the most inches that it may take
+_LARGEST_NODE = 14.0  # points across
+_SMALLEST_LABELLED = 12.0  # numbers in smaller nodes would be specks
+_LABELLED_CITIES = 5  # with more, only each city's way to its nearest neighbour says how far it is
+_TO_READ = {
+    True: "Cities keep their bearings but not their distances; the true ones are written on the lines.",
+    False: "The scenario does not say where the cities are: they stand on a circle.",
+}
+
+
+def draw(graph: nx.Graph[Any], path: Path, title: str) -> None:
+    """Draw a network into an .svg or .png file, byte for byte the same for the same graph."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    layout = lay_out(graph)
+    left, bottom, right, top = layout.extent
+    scale = min(_INCHES_PER_UNIT, _LARGEST / max(right - left, top - bottom))
+    style: dict[Any, Any] = {
+        "svg.hashsalt": "netsim",
+        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
+        "font.size": 9.0,
+        "text.parse_math": False,  # a $ in a name is a $
+    }
+    with mpl.rc_context(style):
+        figure = Figure()
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        _frame(figure, axes, layout.extent, scale)
+        names = _draw_cities(axes, layout)
+        _frame(figure, axes, _around_all(figure, axes, layout.extent, names, scale), scale)
+        _draw_links(figure, axes, graph, layout)
+        _draw_nodes(axes, graph, layout, min(_LARGEST_NODE, 0.62 * 72 * scale))
+        _draw_distances(axes, graph, layout)
+        _write_around(axes, title, len(layout.cities) > 1, layout.by_geography)
+        metadata = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
+        figure.savefig(path, dpi=_DPI, metadata=metadata, bbox_inches="tight", pad_inches=0.25)
+
+
+def _frame(figure: Figure, axes: Axes, box: Box, scale: float) -> None:
+    """Make the figure as large as the box is, at so many inches per unit of the layout."""
+    left, bottom, right, top = box
+    figure.set_size_inches((right - left) * scale, (top - bottom) * scale)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+
+
+def _around_all(figure: Figure, axes: Axes, box: Box, names: list[Annotation], scale: float) -> Box:
+    """The box, enlarged by what the cities' names need beside it."""
+    left, bottom, right, top = box
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    for name in names:
+        around = name.get_window_extent(renderer).transformed(axes.transData.inverted())
+        left, bottom = min(left, around.x0), min(bottom, around.y0)
+        right, top = max(right, around.x1), max(top, around.y1)
+    air = 0.1 / scale
+    return left - air, bottom - air, right + air, top + air
+
+
+def _draw_cities(axes: Axes, layout: Layout) -> list[Annotation]:
+    """The discs, and their names where no other city is."""
+    from matplotlib.patches import Circle
+
+    names = []
+    for city in layout.cities:
+        (x, y), radius = city.centre, city.radius
+        axes.add_patch(Circle((x, y), radius, facecolor=_DISC, edgecolor="#D8D8D4", linewidth=0.8, zorder=0))
+        angle = layout.outward(city)
+        east, north = cos(angle), sin(angle)
+        beside = abs(east) > 0.8
+        count = f"{len(city.nodes)} node{'s' if len(city.nodes) != 1 else ''}"
+        name = axes.annotate(
+            f"{city.name}\n{count}" if beside else f"{city.name} · {count}",
+            (x + radius * east, y + radius * north),
+            xytext=(6 * east, 6 * north),
+            textcoords="offset points",
+            ha="left" if east > 0.3 else "right" if east < -0.3 else "center",
+            va="center" if beside else "bottom" if north > 0 else "top",
+            fontsize=11,
+            fontweight="bold",
+            color=_INK,
+            zorder=6,
+        )
+        names.append(name)
+    return names
+
+
+def _write_around(axes: Axes, title: str, several: bool, by_geography: bool) -> None:
+    """The legend and the title above, how to read the picture below."""
+    handles, kinds = axes.get_legend_handles_labels()
+    if any(kinds):
+        legend = axes.legend(
+            handles,
+            kinds,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=4,
+            frameon=False,
+            borderaxespad=0.2,
+            handletextpad=0.2,
+            columnspacing=1.2,
+        )
+        for mark in legend.legend_handles:
+            mark.set_sizes([80])  # type: ignore[union-attr]
+    rows = -(-len(kinds) // 4)
+    axes.annotate(
+        title, (0, 1), xycoords="axes fraction", xytext=(4, 18 * rows + 8), textcoords="offset points",
+        ha="left", va="bottom", fontsize=15, fontweight="bold", color=_INK,
+    )  # fmt: skip
+    if several:
+        axes.annotate(
+            _TO_READ[by_geography], (0, 0), xycoords="axes fraction", xytext=(4, -6), textcoords="offset points",
+            ha="left", va="top", fontsize=8, color=_FAINT,
+        )  # fmt: skip
+
+
+def _draw_links(figure: Figure, axes: Axes, graph: nx.Graph[Any], layout: Layout) -> None:
+    """Links between cities stand out from those within one, and both share one scale of colours."""
+    import matplotlib as mpl
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import ListedColormap
+
+    if not graph.number_of_edges():
+        return
+    lines, delays, widths = [], [], []
+    thin = min(1.0, 100 / graph.number_of_edges())  # many links are drawn finer, so that they do not become a wall
+    for a, b, attributes in graph.edges(data=True):
+        between = graph.nodes[a].get("site") != graph.nodes[b].get("site")
+        lines.append((layout.positions[a], layout.positions[b]))
+        delays.append(_delay_ms(attributes))
+        widths.append(0.4 + thin if between else 0.3 + 0.5 * thin)
+    # The pale end of the scale would vanish on white.
+    colours = ListedColormap(mpl.colormaps["viridis_r"].resampled(256)([0.15 + 0.85 * k / 255 for k in range(256)]))
+    links = LineCollection(lines, array=delays, cmap=colours, linewidths=widths, alpha=0.45 + 0.35 * thin, zorder=1)
+    axes.add_collection(links)
+    if max(delays) > 0:
+        links.set_clim(0, max(delays))
+        wide, high = figure.get_size_inches()
+        tall = min(3 / high, 0.9)
+        place = axes.inset_axes((1 + 0.3 / wide, 0.5 - tall / 2, 0.16 / wide, tall))
+        bar = figure.colorbar(links, cax=place, alpha=1)
+        bar.set_label("median one-way delay, ms", color=_INK)
+        bar.outline.set_visible(False)
+
+
+def _delay_ms(attributes: dict[str, Any]) -> float:
+    """A link's median delay, the mean of both directions where they differ."""
+    there = float(attributes.get("median_ms", 0.0))
+    return (there + float(attributes.get("median_back_ms", there))) / 2
+
+
+def _draw_nodes(axes: Axes, graph: nx.Graph[Any], layout: Layout, across: float) -> None:
+    """Nodes as marks so many points across; those that are large enough carry what their city's name leaves open."""
+    kinds = sorted({str(access or "") for _, access in graph.nodes(data="access")})
+    for index, kind in enumerate(kinds):
+        nodes = [node for node, access in graph.nodes(data="access") if str(access or "") == kind]
+        x, y = zip(*(layout.positions[node] for node in nodes), strict=True)
+        axes.scatter(
+            x,
+            y,
+            s=across**2,
+            marker=_SHAPES[index % len(_SHAPES)],
+            color=_COLOURS[index % len(_COLOURS)],
+            edgecolors="white",
+            linewidths=across / 12,
+            label=f"{kind} access" if kind else "",
+            zorder=3,
+        )
+    if across >= _SMALLEST_LABELLED:
+        for node, position in layout.positions.items():
+            label = _short(str(graph.nodes[node].get("name", node)), str(graph.nodes[node].get("site", "")))
+            axes.annotate(label, position, ha="center", va="center_baseline", fontsize=7, color="white", zorder=4)
+
+
+def _short(name: str, site: str) -> str:
+    """What of a node's name its city does not say already."""
+    return name.removeprefix(f"{site}-")
+
+
+def _draw_distances(axes: Axes, graph: nx.Graph[Any], layout: Layout) -> None:
+    """On the way between two cities: how far they are really apart, and the median delay of the links between them."""
+    delays: dict[frozenset[str], list[float]] = {}
+    for a, b, attributes in graph.edges(data=True):
+        pair = frozenset((str(graph.nodes[a].get("site", "")), str(graph.nodes[b].get("site", ""))))
+        delays.setdefault(pair, []).append(_delay_ms(attributes))
+    for one, other in _neighbours(layout):
+        between = sorted(delays.get(frozenset((one.name, other.name)), []))
+        if not between or one.place is None or other.place is None:
+            continue
+        text = f"{great_circle_km(one.place, other.place):,.0f} km".replace(",", " ")
+        axes.annotate(
+            f"{text} · {between[len(between) // 2]:.1f} ms",
+            _midpoint(one, other),
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color=_INK,
+            bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "#BBBBBB", "linewidth": 0.6},
+            zorder=5,
+        )
+
+
+def _neighbours(layout: Layout) -> list[tuple[City, City]]:
+    """The pairs of cities whose distance is written: all while they are few, then each with its nearest."""
+    pairs = list(combinations(layout.cities, 2))
+    if len(layout.cities) <= _LABELLED_CITIES or not layout.by_geography:
+        return pairs
+
+    def distance(pair: tuple[City, City]) -> float:
+        assert pair[0].place is not None
+        assert pair[1].place is not None
+        return great_circle_km(pair[0].place, pair[1].place)
+
+    nearest = [min((pair for pair in pairs if city in pair), key=distance) for city in layout.cities]
+    return [pair for pair in pairs if pair in nearest]
+
+
+def _midpoint(one: City, other: City) -> Point:
+    """The middle of the gap between two discs."""
+    (ax, ay), (bx, by) = one.centre, other.centre
+    length = ((bx - ax) ** 2 + (by - ay) ** 2) ** 0.5
+    share = (length + one.radius - other.radius) / (2 * length)
+    return ax + (bx - ax) * share, ay + (by - ay) * share

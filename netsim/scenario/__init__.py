@@ -1,0 +1,93 @@
+"""YAML text → one validated, frozen `Scenario`: units resolved, defaults filled in, errors with file, line and column.
+
+This room knows nothing of the others; it is handed the catalogue, whose entries declare what a scenario may name and
+which parameters that has. The text goes through `document` (YAML to a plain tree with marks), `schema` (each section by
+itself), `resolve` (sections against each other, names to numbers) and comes out again in `write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from netsim.catalogue import Catalogue
+from netsim.scenario.model import (
+    Access,
+    Backbone,
+    Block,
+    Choice,
+    Compute,
+    Consensus,
+    Crash,
+    Distribution,
+    Emulation,
+    Expectation,
+    Fault,
+    Link,
+    Node,
+    Partition,
+    Scenario,
+    Site,
+    Workload,
+)
+from netsim.scenario.problem import Problem, ScenarioError
+
+__all__ = [
+    "Access",
+    "Backbone",
+    "Block",
+    "Choice",
+    "Compute",
+    "Consensus",
+    "Crash",
+    "Distribution",
+    "Emulation",
+    "Expectation",
+    "Fault",
+    "Link",
+    "Node",
+    "Partition",
+    "Problem",
+    "Scenario",
+    "ScenarioError",
+    "Site",
+    "Workload",
+    "defaults",
+    "load",
+    "parse",
+]
+
+
+# What reads (pydantic, YAML) is imported when there is something to be read: a process that is handed a scenario
+# need not pay for it.
+
+
+def load(path: Path, *, overrides: Sequence[str] = (), seed: int | None = None, catalogue: Catalogue) -> Scenario:
+    """Read a scenario file.
+
+    `overrides` are `key=value` pairs, the values YAML, as in `sites.suzhou.nodes=8`; `seed` goes before the file's.
+    Raises ScenarioError with everything that is wrong, and nothing else, whatever the file holds.
+    """
+    from netsim.scenario import read
+
+    return read.load(path, overrides, seed, catalogue)
+
+
+def parse(
+    text: str, name: str, *, overrides: Sequence[str] = (), seed: int | None = None, catalogue: Catalogue
+) -> Scenario:
+    """Read a scenario's text. `name` is what its problems call the file; otherwise like `load`."""
+    from netsim.scenario import read
+
+    return read.parse(text, name, overrides, seed, catalogue)
+
+
+def defaults(catalogue: Catalogue) -> list[tuple[str, str, str]]:
+    """(key, value as a scenario would write it, sentence) of every key that has a default.
+
+    A key that stands in each item of a section is written `sites.NAME.nodes` or `backbone.links[].jitter`; the value
+    `none` stands for a default that is no value.
+    """
+    from netsim.scenario import listing
+
+    return listing.defaults(catalogue)

@@ -1,0 +1,241 @@
+"""What a scenario is once it has been read: plain frozen values, nothing left to look up or to fill in.
+
+Times and delays are integer nanoseconds, sizes bytes, bandwidths bit/s (None: unlimited), shares parts of 1, rates per
+second. Nodes are numbered 0 … n-1 in the order of `Scenario.nodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+MessageKind = Literal["blocks", "votes", "transactions"]
+Transport = Literal["stream", "datagram"]
+DistributionKind = Literal["constant", "uniform", "normal", "lognormal", "pareto", "gamma", "quantiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a delay is drawn. Hashable, so it can be the key under which its compiled form is kept.
+
+    `values` by kind, in ns where nothing else is said; `minimum`: what would be drawn below it is raised to it.
+
+    * constant: value
+    * uniform: low, high
+    * normal: mean, deviation, minimum
+    * lognormal: median, sigma (a plain number, of the natural logarithm), minimum
+    * pareto: scale (its least value), shape (a plain number, at least 1)
+    * gamma: mean, deviation, minimum
+    * quantiles: none; `points` instead, from share 0 to share 1, straight lines between them
+    """
+
+    kind: DistributionKind
+    values: tuple[tuple[str, float], ...] = ()
+    points: tuple[tuple[float, int], ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """`values` by name."""
+        return dict(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place with nodes. `location` is latitude and longitude in degrees; `access` what its nodes use by default."""
+
+    location: tuple[float, float] | None
+    nodes: tuple[str, ...]
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One participant."""
+
+    name: str
+    site: str
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a node reaches its site's exchange: `up` or `down` over the air or the line, then `core`, one way each."""
+
+    name: str
+    up: Distribution
+    down: Distribution
+    core: int
+    bandwidth_up: int | None
+    bandwidth_down: int | None
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The backbone from one site to another, one way. `delay` None: from the geography, or the backbone's own."""
+
+    source: str
+    target: str
+    delay: Distribution | None = None
+    jitter: int = 0  # uniform [0, jitter] is added
+    loss: float = 0.0  # per packet
+    bandwidth: int | None = None  # of each flow
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """What lies between sites. `delay`: the same between every two nodes, within a site too; a link overrides it."""
+
+    route_factor: float
+    delay: int | None
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An entry of the catalogue with all its parameters; a word in place of a quantity (`auto`, `none`) is None."""
+
+    name: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """The protocol, its parameters (block_interval, block_size and timeout among them) and who validates."""
+
+    protocol: str
+    parameters: dict[str, Any]
+    validators: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The clients. `rate` is the whole network's; a node forwards together what was due within a window of `batch`."""
+
+    rate: float
+    size: int
+    arrival: Literal["poisson", "uniform"]
+    origins: tuple[int, ...]
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Modelled cost of a signature, of its verification and of a transaction's execution."""
+
+    sign: int
+    verify: int
+    execute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Nodes of different groups cannot talk, from `at` up to `end`. Every node is in exactly one group."""
+
+    kind: ClassVar[Literal["partition"]] = "partition"
+    at: int
+    end: int
+    groups: tuple[tuple[int, ...], ...]
+    says: str
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Those who are cut off: all outside the largest group (the first of them, where several are as large)."""
+        largest = max(self.groups, key=len)
+        return tuple(sorted(node for group in self.groups if group is not largest for node in group))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What the sources send does not reach the targets, from `at` up to `end`."""
+
+    kind: ClassVar[Literal["block"]] = "block"
+    at: int
+    end: int
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
+    says: str
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Those who are not heard."""
+        return self.sources
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Nodes are killed at `at` and start again at `end` with what they had persisted; None: never."""
+
+    kind: ClassVar[Literal["crash"]] = "crash"
+    at: int
+    end: int | None
+    nodes: tuple[int, ...]
+    says: str
+
+
+Fault = Partition | Block | Crash
+
+
+@dataclass(frozen=True, slots=True)
+class Emulation:
+    """How the emulator runs it. `displaced` and `displacement_p99` bound what clock pace still calls valid."""
+
+    broker: str
+    nodes_per_process: int | Literal["auto"]
+    pace: Literal["lockstep", "clock"]
+    dilation: float
+    displaced: float
+    displacement_p99: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A key of summary.json and what it must be: `equals`, or between `min` and `max`, in the key's own unit."""
+
+    key: str
+    equals: str | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One validated scenario.
+
+    `access` holds the profiles that nodes use. `text` is the scenario in its own language with every default written
+    out: reading it gives an equal Scenario. `sha256` is over that text without `emulation`, `expect` and descriptions,
+    which change nothing that is simulated.
+    """
+
+    name: str
+    description: str
+    seed: int
+    duration: int
+    warmup: int
+    sites: dict[str, Site]
+    nodes: tuple[Node, ...]
+    access: dict[str, Access]
+    backbone: Backbone
+    transport: Transport
+    overlay: Choice
+    gossip: dict[MessageKind, Choice]
+    consensus: Consensus
+    workload: Workload
+    compute: Compute
+    faults: tuple[Fault, ...]
+    emulation: Emulation
+    expect: tuple[Expectation, ...]
+    trace: Literal["full", "blocks", "summary"]
+    text: str = field(default="", repr=False)
+    sha256: str = ""
+
+
+def names_of(numbers: Iterable[int], nodes: tuple[Node, ...], sites: dict[str, Site]) -> list[str]:
+    """Nodes in words: a site's name where all of its nodes are meant, in the order of the scenario."""
+    meant = {nodes[number].name for number in numbers}
+    words = []
+    for name, site in sites.items():
+        here = [node for node in site.nodes if node in meant]
+        words += [name] if len(here) == len(site.nodes) else here
+    return words

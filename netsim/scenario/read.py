@@ -1,0 +1,84 @@
+"""From text to a scenario: document, schema, resolution, text again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from netsim.catalogue import Catalogue
+from netsim.scenario import document
+from netsim.scenario.document import Document, Mark
+from netsim.scenario.fields import lines_of
+from netsim.scenario.findings import Findings
+from netsim.scenario.model import Scenario
+from netsim.scenario.problem import ScenarioError
+from netsim.scenario.resolve import resolve
+from netsim.scenario.schema import Language
+from netsim.scenario.write import with_text
+
+# Sections whose items are judged one by one: what is wrong with one leaves the others to be checked.
+_ITEMISED = ("sites", "access", "faults", "expect")
+
+
+def load(path: Path, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
+    """See `netsim.scenario.load`."""
+    return _scenario(document.read_file(path), path.stem, overrides, seed, catalogue)
+
+
+def parse(text: str, name: str, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
+    """See `netsim.scenario.parse`."""
+    return _scenario(document.read(text, name), Path(name).stem, overrides, seed, catalogue)
+
+
+def _scenario(given: Document, stem: str, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
+    if given.broken:
+        raise ScenarioError(given.problems)
+    if given.root == "":
+        given.root = {}
+    elif not isinstance(given.root, dict):
+        raise ScenarioError(
+            [*given.problems, given.mark(()).problem("a scenario is a mapping of keys, such as `sites`")]
+        )
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if equals:
+            given.set(key, value, f"--set {key}")
+        else:
+            given.problems.append(Mark(f"--set {override}").problem("is written `--set key=value`"))
+    if seed is not None:
+        given.set("seed", str(seed), "--seed")
+    findings = Findings(given)
+    language = _validate(given.root, catalogue, findings)
+    profiles = given.root.get("access")
+    names = set(profiles) if isinstance(profiles, dict) else set()
+    return with_text(resolve(language, _name(stem), names, catalogue, findings), catalogue)
+
+
+def _validate(tree: dict[str, Any], catalogue: Catalogue, findings: Findings) -> Language:
+    """The sections; those with something wrong in them are left out, so that the rest can still be checked."""
+    context = {"catalogue": catalogue}
+    try:
+        return Language.model_validate(tree, context=context)
+    except ValidationError as error:
+        lines = lines_of(error)
+    sound = dict(tree)
+    for line in lines:
+        findings.add_line(line)
+        section, *inner = line.path
+        key = str(section)
+        if key not in _ITEMISED or not inner:
+            sound.pop(key, None)
+        elif isinstance(items := sound.get(key), dict):
+            sound[key] = {name: item for name, item in items.items() if name != inner[0]}
+        elif isinstance(items, list):
+            sound[key] = [None if number == inner[0] else item for number, item in enumerate(items)]
+    return Language.model_validate(sound, context=context)
+
+
+def _name(stem: str) -> str:
+    """A scenario's name from its file's: what a name must not hold becomes a dash."""
+    return re.sub(r"[^\w .()+-]", "-", stem)[:100].strip() or "scenario"

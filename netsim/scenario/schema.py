@@ -1,0 +1,468 @@
+"""The scenario language: every key, its default as a scenario would write it, and a sentence.
+
+What a later netsim will understand is here too, as `NotBuilt`: it is refused by name and place, never ignored. What
+needs more than its own section to be judged (do these names exist, can that quorum) is judged in `resolve`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, PlainValidator, ValidationInfo, model_validator
+
+from netsim.scenario import units
+from netsim.scenario.distribution import Delay, FixedDelay
+from netsim.scenario.fields import (
+    NOT_BUILT,
+    Bandwidth,
+    Chosen,
+    Duration,
+    Line,
+    NotBuilt,
+    Section,
+    Share,
+    Span,
+    Text,
+    catalogue_of,
+    choose,
+    chosen,
+    each,
+    key,
+    lookup,
+    one,
+    positive,
+    reader,
+    refuse,
+    unknown_key,
+    within,
+    word,
+)
+from netsim.scenario.model import MessageKind, Transport
+
+MOST_NODES = 100_000
+MOST_SITES = 1000
+MESSAGE_KINDS: tuple[MessageKind, ...] = ("blocks", "votes", "transactions")
+
+_PRESETS = ("leased", "public", "congested", "detour")
+_LONGEST_NAME = 100
+
+Arrival = Literal["poisson", "uniform"]
+Pace = Literal["lockstep", "clock"]
+Level = Literal["full", "blocks", "summary"]
+
+
+# ---- names
+
+
+def _scenario_name(value: str) -> str:
+    if not value.strip() or len(value) > _LONGEST_NAME or any(letter in value for letter in "/\\\n"):
+        raise ValueError(f"is one line of 1 to {_LONGEST_NAME} characters without slashes")
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("is the name of a node or a site")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise ValueError("is an empty list")
+    return tuple(each(enumerate(items), _name))
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("is a list of two sites, such as `[shenzhen, suzhou]`")
+    source, target = each(enumerate(value), _name)
+    return source, target
+
+
+Names = Annotated[tuple[str, ...], PlainValidator(_names)]  # one name, or a list of them; of nodes or sites
+Number = Annotated[float, reader(units.number)]
+
+
+# ---- sites
+
+
+class NodeSection(Section):
+    """One node, where a site lists its nodes."""
+
+    name: Text = key(says="its name, which no other node and no site has")
+    access: Text | None = key(None, says="how it reaches the site's core; by default as the site says")
+    stake: NotBuilt = None
+    hash_rate: NotBuilt = None
+
+
+def _location(value: Any) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("is a list of latitude and longitude in degrees, such as `[22.543, 114.058]`")
+    latitude, longitude = each(enumerate(value), lambda item: units.number(one(item)))
+    for degrees, what, most in ((latitude, "latitude", 90), (longitude, "longitude", 180)):
+        if not -most <= degrees <= most:
+            raise ValueError(f"has the {what} {units.write_number(degrees)}, which is not from -{most} to {most}")
+    return latitude, longitude
+
+
+def _nodes(value: Any, info: ValidationInfo) -> int | tuple[NodeSection, ...]:
+    if isinstance(value, list):
+        if not value:
+            raise ValueError("is an empty list; a site has at least one node")
+        return tuple(each(enumerate(value), partial(NodeSection.model_validate, context=info.context)))
+    count = units.integer(one(value))
+    within(1, MOST_NODES)(count)
+    return count
+
+
+class SiteSection(Section):
+    """A place with nodes."""
+
+    location: Annotated[tuple[float, float], PlainValidator(_location)] | None = key(
+        None, says="latitude and longitude in degrees; for the delay to where none is given"
+    )
+    nodes: Annotated[int | tuple[NodeSection, ...], PlainValidator(_nodes)] = key(
+        "1", says="how many, or a list of {name:, access:}"
+    )
+    access: Text = key("fibre", says="how its nodes reach its core: a profile")
+    stake: NotBuilt = None
+    hash_rate: NotBuilt = None
+
+
+# ---- access profiles
+
+
+class BandwidthSection(Section):
+    """Bandwidth by direction."""
+
+    up: Bandwidth = key("unlimited", says="from the node")
+    down: Bandwidth = key("unlimited", says="to the node")
+
+
+def _both_ways(value: Any) -> Any:
+    """One bandwidth for both directions."""
+    if not isinstance(value, str):
+        return value
+    units.bandwidth(value)  # what is wrong with it is wrong once
+    return {"up": value, "down": value}
+
+
+class AccessSection(Section):
+    """How a node reaches its site's exchange. What is not given is as in the profile that it extends."""
+
+    extends: Text = key("ideal", says="the profile that it changes")
+    description: Annotated[str, reader(str)] | None = key(None, says="a sentence")
+    up: Delay | None = key(None, says="one-way delay over the air or the line, from the node")
+    down: Delay | None = key(None, says="the same to the node")
+    core: FixedDelay | None = key(None, says="one-way delay from there to the site's exchange, each way")
+    bandwidth: Annotated[BandwidthSection, BeforeValidator(_both_ways)] | None = key(
+        None, says="one value, or {up:, down:}"
+    )
+    tdd: NotBuilt = None
+    uplink_grant: NotBuilt = None
+    bler: NotBuilt = None
+    spikes: NotBuilt = None
+    handover: NotBuilt = None
+    trace: NotBuilt = None
+
+
+# ---- backbone
+
+
+def _less_than_all(share: float) -> None:
+    if share >= 1:
+        raise ValueError("must be less than 100 %; the fault `block` loses everything")
+
+
+class LinkSection(Section):
+    """The backbone between two sites, or from one to the other."""
+
+    between: Annotated[tuple[str, str], PlainValidator(_pair)] | None = key(
+        None, says="two sites, both ways; [suzhou, suzhou] is within a site"
+    )
+    from_: Text | None = key(None, alias="from", says="one way: from this site")
+    to: Text | None = key(None, says="one way: to this site")
+    delay: Delay | None = key(None, says="one-way; by default as without this link")
+    jitter: FixedDelay = key("0 s", says="uniform [0, jitter] is added")
+    loss: Annotated[float, reader(units.share, _less_than_all)] = key("0 %", says="of packets of 1448 bytes")
+    bandwidth: Bandwidth = key("unlimited", says="of each flow")
+
+    @model_validator(mode="after")
+    def _one_way_or_both(self) -> Self:
+        one_way = self.from_ is not None and self.to is not None
+        half = self.from_ is not None or self.to is not None
+        if one_way != half or (self.between is not None) == one_way:
+            raise refuse(Line("a link needs either `between` or both `from` and `to`", sentence=True))
+        return self
+
+
+def _no_preset(value: Any) -> Any:
+    if isinstance(value, str) and value in _PRESETS:
+        raise ValueError(f"is the preset `{value}`, which {NOT_BUILT}")
+    return value
+
+
+class BackboneSection(Section):
+    """What lies between sites."""
+
+    route_factor: Annotated[float, reader(units.number, within(1, 10))] = key(
+        "1.5", says="fibre length over great-circle distance; 4.9 us per km"
+    )
+    delay: FixedDelay | None = key(
+        None, says="one-way, the same between every two nodes, within a site too; by default from the geography"
+    )
+    links: list[LinkSection] = key([], says="what is known better; overrides the geography and `delay`")
+    preset: NotBuilt = None
+
+
+# ---- overlay, gossip, consensus
+
+
+class OverlaySection(Section):
+    """Who is whose neighbour; further keys are the topology's own."""
+
+    topology: Text = key("complete", says="who is whose neighbour")
+
+
+class GossipSection(Section):
+    """How messages spread; further keys are the strategy's own."""
+
+    protocol: Text = key(says="how messages spread")
+
+
+class ConsensusSection(Section):
+    """The protocol; further keys are its own."""
+
+    protocol: Text = key("pbft", says="how nodes agree on blocks")
+    validators: Names = key("all", says="all, or a list of nodes or sites; the rest follow along")
+    stake: NotBuilt = None
+    hash_rate: NotBuilt = None
+
+
+_GOSSIP = "direct"
+
+
+def _gossip(value: Any, info: ValidationInfo) -> dict[MessageKind, Chosen]:
+    """One strategy for all kinds of messages, or a mapping from kinds to strategies."""
+    if isinstance(value, str) or (isinstance(value, dict) and "protocol" in value):
+        one_for_all = choose("gossip", GossipSection, value, info)
+        return dict.fromkeys(MESSAGE_KINDS, one_for_all)
+    if not isinstance(value, dict):
+        raise ValueError("is a name or a mapping of keys, not a list")
+    wrong = [unknown_key(name, ["protocol", *MESSAGE_KINDS]) for name in value if name not in MESSAGE_KINDS]
+    if wrong:
+        raise refuse(*wrong)
+    given = [(kind, value.get(kind, _GOSSIP)) for kind in MESSAGE_KINDS]
+    return dict(zip(MESSAGE_KINDS, each(given, lambda item: choose("gossip", GossipSection, item, info)), strict=True))
+
+
+# ---- workload and compute
+
+
+class WorkloadSection(Section):
+    """The clients: an open loop, so nobody waits for an answer."""
+
+    rate: Annotated[float, reader(units.rate)] = key("100 /s", says="transactions of the whole network; 0 /s: none")
+    size: Annotated[int, reader(units.size, positive)] = key("250 B", says="of each transaction")
+    arrival: Annotated[Arrival, word(Arrival)] = key("poisson", says="poisson, or uniform: evenly spaced")
+    from_: Names = key("all", alias="from", says="where they are submitted: all, or nodes or sites")
+    batch: Annotated[int, reader(units.duration, positive)] = key(
+        "100 ms", says="a node forwards together what became due within this time"
+    )
+    forward: NotBuilt = None
+    clients: NotBuilt = None
+
+
+class ComputeSection(Section):
+    """Modelled cost of computing."""
+
+    sign: Duration = key("25 us", says="per signature made")
+    verify: Duration = key("70 us", says="per signature checked")
+    execute: Duration = key("5 us", says="per transaction executed")
+
+
+def _no_measuring(value: Any) -> Any:
+    if value == "measured":
+        raise ValueError(f"is `measured`, which {NOT_BUILT}")
+    return value
+
+
+# ---- faults
+
+
+class FaultSection(Section):
+    """When something fails."""
+
+    at: Duration = key(says="when it begins")
+    for_: Span | None = key(None, alias="for", says="how long it lasts; by default until the end")
+    every: NotBuilt = None
+    until: NotBuilt = None
+
+
+def _groups(value: Any) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("is a list of groups, such as `[[suzhou], [shenzhen, hong-kong]]`")
+    return tuple(each(enumerate(value), _names))
+
+
+class PartitionSection(FaultSection):
+    """Groups that cannot talk to each other."""
+
+    partition: Annotated[tuple[tuple[str, ...], ...], PlainValidator(_groups)]
+
+
+class DirectionSection(Section):
+    """From some nodes to others."""
+
+    from_: Names = key(alias="from")
+    to: Names
+
+
+class BlockSection(FaultSection):
+    """Nodes that others do not hear."""
+
+    block: DirectionSection
+
+
+class CrashSection(FaultSection):
+    """Nodes that are killed."""
+
+    crash: Names
+
+
+_FAULTS: dict[str, type[FaultSection]] = {
+    "partition": PartitionSection,
+    "block": BlockSection,
+    "crash": CrashSection,
+}
+
+
+def _fault(value: Any, info: ValidationInfo) -> FaultSection | None:
+    """A fault is known by the one key that says what happens. None where it was refused before."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError("is a list of mappings, such as `{at: 20 s, for: 10 s, crash: [shenzhen-0]}`")
+    kinds = {entry.name: entry for entry in catalogue_of(info).entries("faults")}
+    happens = [name for name in value if name in kinds]
+    if not happens:
+        own = FaultSection.key_names()
+        wrong = [unknown_key(name, [*own, *kinds]) for name in value if name not in own]
+        raise refuse(*wrong or [Line(f"a fault without any of {', '.join(kinds)}", sentence=True)])
+    if len(happens) > 1:
+        raise refuse(Line(f"`{happens[0]}` and `{happens[1]}` are two faults: give them an item each", sentence=True))
+    (kind,) = happens
+    if not kinds[kind].built:
+        raise refuse(Line(NOT_BUILT, (kind,), at_key=True))
+    return _FAULTS[kind].model_validate(value, context=info.context)
+
+
+# ---- emulation, expectations
+
+
+def _broker(value: Any, info: ValidationInfo) -> str:
+    url = one(value)
+    scheme, separator, rest = url.partition("://")
+    entry = lookup(catalogue_of(info), "brokers", scheme)
+    if not separator and not entry.name.startswith("mqtt"):
+        return url
+    try:
+        parts = urlsplit(url)
+        good = bool(rest and parts.hostname) and parts.port != 0 and parts.path in ("", "/")
+    except ValueError:  # a port that is none, an address with a bracket too many
+        good = False
+    if not good or not entry.name.startswith("mqtt") or url.split() != [url]:
+        raise ValueError("is written `mqtt://user:password@host:1883`")
+    return url
+
+
+def _nodes_per_process(value: str) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    count = units.integer(value)
+    within(1, MOST_NODES)(count)
+    return count
+
+
+class FidelitySection(Section):
+    """What still counts as valid at clock pace."""
+
+    displaced: Share = key("1 %", says="events that came too late")
+    displacement_p99: Duration = key("1 ms", says="how far 99 of 100 of those were moved at most")
+
+
+class EmulationSection(Section):
+    """How the emulator runs it."""
+
+    broker: Annotated[str, PlainValidator(_broker)] = key(
+        "embedded", says="embedded, mosquitto, or mqtt://user:password@host:1883"
+    )
+    nodes_per_process: Annotated[int | Literal["auto"], reader(_nodes_per_process)] = key(
+        "auto", says="auto: one each while they are few, then packed by site"
+    )
+    pace: Annotated[Pace, word(Pace)] = key("lockstep", says="lockstep: exact on any machine; clock: real time")
+    dilation: Annotated[float, reader(units.number, within(0.001, 1000))] = key(
+        "1", says="clock pace only: wall time per scenario time"
+    )
+    fidelity: FidelitySection = key({}, says="clock pace only: what still counts as valid")
+
+
+class BoundsSection(Section):
+    """Between which bounds a number lies."""
+
+    min: Number | None = None
+    max: Number | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("needs a `min` or a `max`")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("has its `min` above its `max`")
+        return self
+
+
+def _expected(value: Any, info: ValidationInfo) -> str | BoundsSection:
+    return value if isinstance(value, str) and value else BoundsSection.model_validate(value, context=info.context)
+
+
+# ---- the whole
+
+
+class Language(Section):
+    """A scenario file."""
+
+    name: Annotated[str, reader(_scenario_name)] | None = key(None, says="by default the file's name")
+    description: Annotated[str, reader(str)] = key("", says="what it shows")
+    seed: Annotated[int, reader(units.integer, within(0, 10**18 - 1))] = key("1", says="of all randomness")
+    duration: Span = key("30 s", says="of the scenario's own time, warm-up included")
+    warmup: Duration = key("0 s", says="what is measured begins after it")
+    sites: dict[str, SiteSection] = key({}, says="where nodes are; the one thing that must be given")
+    access: dict[str, AccessSection] = key({}, says="access profiles, in addition to the built-in ones")
+    backbone: Annotated[BackboneSection, BeforeValidator(_no_preset)] = key({}, says="between sites")
+    transport: Annotated[Transport, word(Transport)] = key(
+        "stream", says="stream: loss becomes delay, order is kept; datagram: loss loses"
+    )
+    overlay: Annotated[Chosen, chosen("topologies", OverlaySection)] = key("complete", says="who talks to whom")
+    gossip: Annotated[dict[MessageKind, Chosen], PlainValidator(_gossip)] = key(
+        _GOSSIP, says="how messages spread; a name, or one for each of blocks, votes, transactions"
+    )
+    consensus: Annotated[Chosen, chosen("protocols", ConsensusSection)] = key({}, says="how nodes agree")
+    workload: WorkloadSection = key({}, says="the clients' transactions")
+    compute: Annotated[ComputeSection, BeforeValidator(_no_measuring)] = key({}, says="modelled cost")
+    faults: list[Annotated[FaultSection | None, PlainValidator(_fault)]] = key([], says="what fails, and when")
+    emulation: EmulationSection = key({}, says="how the emulator runs it; changes no result in lockstep")
+    expect: dict[str, Annotated[str | BoundsSection, PlainValidator(_expected)]] = key(
+        {}, says="keys of summary.json, each with a value or {min:, max:}"
+    )
+    trace: Annotated[Level, word(Level)] = key("full", says="full, blocks or summary: how much is recorded")
+    clocks: NotBuilt = None
+    misbehaviour: NotBuilt = None
+    finality: NotBuilt = None
+    sweep: NotBuilt = None
+    clients: NotBuilt = None
+    stake: NotBuilt = None
+    hash_rate: NotBuilt = None
