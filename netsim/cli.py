@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netsim.report.progress import Progress
     from netsim.scenario import Scenario
 
-WRONG, INCOMPLETE, INTERRUPTED = 2, 4, 130
+WRONG, INCOMPLETE = 2, 4
 
 
 class Engine(Enum):
@@ -46,13 +46,7 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Override the scenario'
 
 def main() -> None:
     """Entry of the program."""
-    try:
-        app(prog_name="netsim")
-    except KeyboardInterrupt:
-        _fail(INTERRUPTED, "interrupted")
-    except BrokenPipeError:  # who read our output has left
-        sys.stderr.close()
-        raise SystemExit(INCOMPLETE) from None
+    app(prog_name="netsim")  # which answers Ctrl-C with 130
 
 
 @app.callback(invoke_without_command=True)
@@ -98,7 +92,7 @@ def run(
     if json:
         sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
     else:
-        print_summary(result.summary, folder)
+        print_summary(result.summary, folder, twin_differs=result.twin_differs)
     if result.failure:
         _fail(result.exit_code, f"{result.failure}; what was recorded until then is in {folder}")
     raise typer.Exit(result.exit_code)

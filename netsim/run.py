@@ -35,6 +35,7 @@ class Result:
     summary: Summary
     exit_code: int
     failure: str = ""
+    twin_differs: str = ""  # where the twin first differs, in words
 
 
 def new_folder(scenario: Scenario, runs: Path = Path("runs")) -> Path:
@@ -147,7 +148,7 @@ def _conclude(
     (folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     exit_code = exit_code or outcome(summary)
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
-    return Result(folder, summary, exit_code, failure)
+    return Result(folder, summary, exit_code, failure, recorded.header.fidelity.twin_differs)
 
 
 def _phase(observe: Observe | None, phase: str) -> Callable[[int, Tally], None] | None:

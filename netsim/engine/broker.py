@@ -66,9 +66,12 @@ def parse_url(url: str) -> Endpoint:
 
     Raises ValueError with one line.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its own words may have the password in them
+        raise ValueError("the host in a broker's URL is malformed") from None
     if parts.scheme not in _PORTS:
-        raise ValueError(f"a broker's URL begins with mqtt:// or mqtts://, not {parts.scheme or url!r}")
+        raise ValueError("a broker's URL begins with mqtt:// or mqtts://")
     try:
         port = parts.port
     except ValueError:
@@ -175,8 +178,6 @@ def _mosquitto(home: Path) -> _Program:
         "user root\n"  # started by root it stays root, or it could not read its files
         "persistence false\n"
         "set_tcp_nodelay true\n"
-        "max_queued_messages 0\n"
-        "max_queued_bytes 0\n"
         "max_inflight_messages 0\n"
         "connection_messages false\n"
         "log_dest stderr\n"

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -158,13 +159,14 @@ class _Coordinator:
                         await self._with_processes(opened.endpoint, wrap, trouble)
                     finally:
                         watch.cancel()
-            except BrokerError as error:
-                raise Aborted(str(error)) from None
-            except TransportLost as error:
-                await asyncio.sleep(0.05)  # if the broker has died, its own word of it says more
+            except (BrokerError, TransportLost, EOFError, OSError) as error:
+                await asyncio.sleep(0.05)  # what has died may tell more of it itself
                 if trouble.done():
                     trouble.result()
-                raise Aborted(f"the connection to the broker was lost: {error}") from None
+                raise Aborted(str(error) or "the processes could not be started") from None
+            finally:
+                if trouble.done():
+                    trouble.exception()  # seen, even where something else ended the run first
 
     async def _with_processes(self, endpoint: Endpoint, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
         async with Mqtt(endpoint, f"{self.token}-coordinator") as transport:
@@ -192,6 +194,10 @@ class _Coordinator:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nobody multiplies matrices in there
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["netsim.engine.worker", "networkx", "netsim.node.pbft"])
+        resource_tracker.ensure_running()  # by itself, since it lifts the mask
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
+        forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         self._lifelines = []
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)

@@ -137,6 +137,7 @@ class Node:
         self._sent: dict[int, list[int]] = {}
         self._delivered: dict[int, list[int]] = {}
         self._dropped: dict[int, list[int]] = {}
+        self._late: dict[tuple[int, int], int] = {}  # by sender and sequence: how far a message was moved
 
     # --- the World of the participant -----------------------------------------------------------------------------
 
@@ -231,6 +232,7 @@ class Node:
         plan = self._loop.plan
         self.incarnation = incarnation
         self._sequence = 0
+        self._rows = 0
         if incarnation:
             self.uplink.free_at = int(self._store.get(_BACKLOG) or b"0")
         self._begin(time)
@@ -249,7 +251,6 @@ class Node:
         self._store.put(_BACKLOG, b"%d" % self.uplink.free_at)  # bytes given to the uplink still leave
         self._row("crash", detail=self.incarnation)
         self.totals(time)
-        self._rows = 0
         self.free = 0
 
     def totals(self, time: int) -> None:
@@ -261,18 +262,19 @@ class Node:
                 self._row(kind, height=count, size=size, detail=what)
             totals.clear()
 
-    def displaced(self, time: int, by: int) -> None:
-        """Note that the event handled next comes too late and is moved."""
-        self._begin(time)
-        self._row("displaced", detail=by)
+    def displaced(self, sender: int, sequence: int, by: int) -> None:
+        """A message comes too late and is moved by so much; its own row will say so."""
+        self._late[sender, sequence] = by
 
     def drop(self, time: int, sender: int, sequence: int, flight: Flight, why: int) -> None:
         """A message is lost here."""
         total = self._dropped.setdefault(why, [0, 0])
         total[0] += 1
         total[1] += flight.size
+        self._begin(time)
+        if self._late:
+            self._tell_late(sender, sequence)
         if self._kept[self._codes["drop"]]:
-            self._begin(time)
             block, height, round_ = flight.message.about
             self._row("drop", block, height, round_, sender, _message(sender, sequence), flight.size, why)
 
@@ -298,6 +300,8 @@ class Node:
             total = self._delivered[tag] = [0, 0]
         total[0] += 1
         total[1] += flight.size
+        if self._late:
+            self._tell_late(sender, sequence)
         if self._kept[self._codes["deliver"]]:
             name = _message(sender, sequence)
             block, height, round_ = message.about
@@ -330,6 +334,12 @@ class Node:
         """Have the CPU take up the next thing that waits."""
         self._events += 1
         heappush(self._loop.heap, (time, WORK, self.me, self._events, self.me, self.incarnation))
+
+    def _tell_late(self, sender: int, sequence: int) -> None:
+        """The row right before that of an event that was moved."""
+        by = self._late.pop((sender, sequence), None)
+        if by is not None:
+            self._row("displaced", detail=by)
 
     def _begin(self, time: int) -> None:
         self.time = time
@@ -542,10 +552,9 @@ class Loop:
         """The time at which an event is handled: its own, or the node's present if a later one came first."""
         key = (time, kind, sender, sequence)
         if key < node.last:
-            late = node.last[0] - time
             self.displaced += 1
+            node.displaced(sender, sequence, node.last[0] - time)
             time = node.last[0]
-            node.displaced(time, late)
         else:
             node.last = key
         return time

@@ -70,6 +70,8 @@ class Mqtt:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         self._paho = self._client._client  # the one private name; aiomqtt's version is bounded for its sake
+        self._paho.on_message = self._on_message
+        self._paho.on_publish = None
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._news = asyncio.Event()  # something arrived, or the connection is lost
         self._taken = asyncio.Event()  # the socket has taken all that was published
@@ -81,8 +83,6 @@ class Mqtt:
             await self._client.__aenter__()
         except aiomqtt.MqttError as error:
             raise TransportLost(f"no connection to the broker at {self._endpoint}: {_reason(error)}") from None
-        self._paho.on_message = self._on_message
-        self._paho.on_publish = None
         self._paho.on_socket_register_write = None  # so paho writes at once what the socket takes
         self._watching = asyncio.create_task(self._watch())
         connection = self._paho.socket()
@@ -96,10 +96,13 @@ class Mqtt:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._watching.cancel()
         self._client.timeout = _GOODBYE_S
-        with suppress(aiomqtt.MqttError):
-            await self._client.__aexit__(None, None, None)
+        try:
+            with suppress(aiomqtt.MqttError):
+                await self._client.__aexit__(None, None, None)
+                await self._watching
+        finally:
+            self._watching.cancel()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """See `Transport.publish`."""
@@ -160,21 +163,20 @@ class Mqtt:
         self._lose()
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        self._inbox.append((message.topic, bytes(message.payload)))
+        try:
+            self._inbox.append((message.topic, bytes(message.payload)))
+        except UnicodeDecodeError:  # whoever sends such a topic is no MQTT broker (MQTT 3.1.1, section 1.5.3)
+            self._lose()
         self._news.set()
 
     def _read(self) -> None:
         """Read as long as whole messages come; paho by itself reads one for each turn of the event loop."""
         inbox = self._inbox
-        try:
-            for _ in range(_READ_AT_ONCE):
-                before = len(inbox)
-                self._paho.loop_read()
-                if len(inbox) == before:
-                    return
-        except Exception:  # what the broker sends is no MQTT; which error that gives is for paho to decide
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-            self._lose()
+        for _ in range(_READ_AT_ONCE):
+            before = len(inbox)
+            self._paho.loop_read()
+            if len(inbox) == before:
+                return
 
     def _write(self) -> None:
         """The socket takes more. paho removes this writer when it has got rid of everything, or is disconnected."""

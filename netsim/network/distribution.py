@@ -1,8 +1,8 @@
 """Every distribution as a table of integers: compiled once, drawn by lookup, the same on every machine.
 
 A table holds the quantile function of a delay in whole nanoseconds at 4096 steps of equal probability, and its first
-and last step again at 4096 steps each, so the tails are resolved down to a share of 2⁻²⁴ (one draw in 17 million).
-Between two knots it is interpolated linearly, in integer arithmetic. A 64-bit draw is read as a share, u / 2⁶⁴:
+and last step again at 4096 steps each: the tails are resolved down to one draw in some millions. Between two knots it
+is interpolated linearly, in integer arithmetic. A 64-bit draw is read as a share, u / 2⁶⁴:
 
     | 12 bits: step | 20 bits: place within the step |                                   the body
     | 12 bits: 0 or 4095 | 12 bits: step | 20 bits: place within the step |              the outermost steps
@@ -20,6 +20,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from math import exp, log
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -55,39 +56,44 @@ class Quantiles:
 
 
 class QuantileTable:
-    """A distribution of delays, ready to be drawn from."""
+    """A distribution of delays, ready to be drawn from.
+
+    `minimum` and `maximum` in ns are its bounds; `constant` is the value where there is but one.
+    """
 
     def __init__(self, quantiles: Quantiles) -> None:
         """Raises ValueError where the median lies above an hour."""
         below, above = quantiles.below, quantiles.above
         if above(0.5) > LONGEST:
             raise ValueError("a delay's median lies above an hour")
+        first, last = below(quantiles.least), above(quantiles.most)
+        self.minimum, self.maximum = _nanoseconds(first), _nanoseconds(last)
+        self.constant: int | None = None
+        if self.minimum == self.maximum:
+            self.constant = self.minimum
+            return
         half = STEPS // 2
         lower = [below(step / STEPS) for step in range(1, half + 1)]
         upper = [above(step / STEPS) for step in range(half - 1, 0, -1)]
         low_tail = [below(step / STEPS**2) for step in range(1, STEPS)]
         high_tail = [above(step / STEPS**2) for step in range(STEPS - 1, 0, -1)]
-        first, last = below(quantiles.least), above(quantiles.most)
-        # Three rows of 4096 steps each; the body's outermost steps are there for their place only.
-        knots = [
-            _nanoseconds(value)
-            for row in (
-                [first, *lower, *upper, last],
-                [first, *low_tail, lower[0]],
-                [upper[-1], *high_tail, last],
-            )
-            for value in row
-        ]
-        row = STEPS + 1
-        starts = [index for index in range(3 * row) if index % row != STEPS]
-        self._low = [knots[index] for index in starts]
-        self._rise = [knots[index + 1] - knots[index] for index in starts]
-        self.minimum = knots[0]
-        self.maximum = knots[-1]
-        self.constant: int | None = self.minimum if self.minimum == self.maximum else None
+        self._low: list[int] = []  # where a step begins, and
+        self._rise: list[
+            int
+        ] = []  # how far it goes: the body, whose outermost steps only keep the place, and the tails
+        for row in (
+            [first, *lower, *upper, last],
+            [first, *low_tail, lower[0]],
+            [upper[-1], *high_tail, last],
+        ):
+            knots = [_nanoseconds(value) for value in row]
+            self._low += knots[:-1]
+            self._rise += [after - before for before, after in pairwise(knots)]
 
     def at(self, u: int) -> int:
         """The value for one 64-bit draw, in ns."""
+        if self.constant is not None:
+            return self.constant
         step = u >> 64 - _STEP_BITS
         if 0 < step < STEPS - 1:
             place = u >> _BODY_SHIFT & _PLACES
@@ -100,6 +106,8 @@ class QuantileTable:
         """`at` for many draws, the same numbers."""
         import numpy as np
 
+        if self.constant is not None:
+            return np.full(u.shape, self.constant, np.int64)
         low, rise = self._arrays
         step = (u >> np.uint64(64 - _STEP_BITS)).view(np.int64)
         place = (u >> np.uint64(_BODY_SHIFT)).view(np.int64) & _PLACES
@@ -119,6 +127,8 @@ class QuantileTable:
     @property
     def mean(self) -> float:
         """The mean of what the table gives, in ns: the integral over its steps."""
+        if self.constant is not None:
+            return self.constant
         middles = [low + rise / 2 for low, rise in zip(self._low, self._rise, strict=True)]
         return sum(middles[1 : STEPS - 1]) / STEPS + sum(middles[STEPS:]) / STEPS**2
 

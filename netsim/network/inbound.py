@@ -100,7 +100,8 @@ class _Source:
             self._layers.append(Luck())
         self._draws = Draws(network.seed, sender, incarnation, receivers)
         self._neighbours = sorted(inbound.places[peer] for peer in network.peers[sender] if peer in inbound.places)
-        # By place, but for the flows of the latest message: the previous arrival, the end of the backbone's queue.
+        # By place, but for the flows of the latest message: the previous arrival (in datagrams none, and so 0), and the
+        # end of the queue before the backbone.
         self._arrived = [0] * len(receivers)
         self._queue_end = [0] * len(receivers)
         # Of the latest message, in the order of its receivers:
@@ -122,24 +123,37 @@ class _Source:
         if self._constant:  # and so in order, since the departures are
             if isinstance(departures, int):
                 return Arrivals([departures + delay for delay in self._delays], None, self._parts)
-            times = [departure + delay for departure, delay in zip(departures, self._delays, strict=True)]
-            return Arrivals(times, None, self._parts)
+            ways = zip(departures, self._delays, strict=True)
+            return Arrivals([departure + delay for departure, delay in ways], None, self._parts)
         if isinstance(departures, int):
             departures = [departures] * len(receivers)
         rows = self._rows(sequence)
+        times: list[int] = []
+        parts: list[Parts] = []
+        lost = None
         if self._whole:
-            return Arrivals(self._in_order(departures, rows[0]), None, None)
-        ups, spans, downs = rows[:3]
-        if self._queued:
-            spans = self._through_queues(departures, ups, spans, size)
-        again, lost = self._lose(rows[3], size) if self._lossy else ([0] * len(ups), None)
-        delays = [up + span + more + down for up, span, more, down in zip(ups, spans, again, downs, strict=True)]
-        times = self._in_order(departures, delays)
-        parts = None
-        if self._in_parts:
-            orders = [time - gone - delay for time, gone, delay in zip(times, departures, delays, strict=True)]
-            parts = list(zip(ups, spans, again, downs, orders, strict=True))
-        return Arrivals(times, lost, parts)
+            for departure, delay, before in zip(departures, rows[0], self._times, strict=True):
+                time = departure + (delay or 1)
+                times.append(time if time > before else before)
+        else:
+            ups, spans, downs = rows[:3]
+            again = [0] * len(ups)
+            if self._queued:
+                spans = self._through_queues(departures, ups, spans, size)
+            if self._lossy:
+                again, lost = self._lose(rows[3], size)
+            for departure, up, span, more, down, before in zip(
+                departures, ups, spans, again, downs, self._times, strict=True
+            ):
+                delay = up + span + more + down
+                time = departure + (delay or 1)
+                if time < before:
+                    time = before
+                times.append(time)
+                parts.append((up, span, more, down, time - departure - delay))
+        if self._ordered:
+            self._times = times
+        return Arrivals(times, lost, parts if self._in_parts else None)
 
     def _rows(self, sequence: int) -> list[list[int]]:
         """What each layer has for the receivers of this message."""
@@ -166,25 +180,17 @@ class _Source:
     def _lose(self, lucks: list[int], size: int) -> tuple[list[int], frozenset[int] | None]:
         """What losses cost each copy in ns, and which copies they cost altogether."""
         delays = [0] * len(lucks)
-        odds = {loss: (0,) if loss is None else loss.odds(size) for loss in set(self._losses)}
-        unlucky = [place for place, luck in enumerate(lucks) if luck < odds[self._losses[place]][0]]
-        if not self._ordered:
-            return delays, frozenset(unlucky) or None
-        for at in unlucky:
-            loss = self._losses[at]
-            assert loss is not None
-            delays[at] = loss.delay(sum(lucks[at] < threshold for threshold in odds[loss]))
-        return delays, None
-
-    def _in_order(self, departures: list[int], delays: list[int]) -> list[int]:
-        """When the copies arrive: 1 ns after they departed at least, and in a stream in the order of their flow."""
-        if not self._ordered:
-            return [departure + (delay or 1) for departure, delay in zip(departures, delays, strict=True)]
-        self._times = [
-            time if (time := departure + (delay or 1)) > before else before
-            for departure, delay, before in zip(departures, delays, self._times, strict=True)
+        odds = {loss: loss.odds(size) for loss in set(self._losses) if loss is not None}
+        unlucky = [
+            (position, loss, luck)
+            for position, (loss, luck) in enumerate(zip(self._losses, lucks, strict=True))
+            if loss is not None and luck < odds[loss][0]
         ]
-        return self._times
+        if not self._ordered:
+            return delays, frozenset(position for position, _, _ in unlucky) or None
+        for position, loss, luck in unlucky:
+            delays[position] = loss.delay(sum(luck < threshold for threshold in odds[loss]))
+        return delays, None
 
     def _address(self, receivers: Sequence[int]) -> None:
         """Turn to other receivers than those of the message before."""
@@ -192,9 +198,9 @@ class _Source:
         self._receivers = list(receivers)
         self._places = new
         if self._constant:
-            parts = [constant for place in new if (constant := self._paths[place].constant) is not None]
-            self._delays = [sum(each) for each in parts]
-            self._parts = parts if self._in_parts else None
+            self._delays = [self._paths[place].minimum or 1 for place in new]
+            if self._in_parts:
+                self._parts = [parts for place in new if (parts := self._paths[place].constant) is not None]
             return
         for place, time, end in zip(old, self._times, self._ends, strict=True):
             self._arrived[place] = time

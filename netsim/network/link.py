@@ -1,8 +1,8 @@
 """The two ends of a node's access link: queues that let one byte through after the other.
 
 A packet of `size` bytes keeps a link of `bandwidth` bit/s busy for size · 8 / bandwidth; while it is busy, what comes
-next waits (first in, first out, without bound). Times are integer ns, rounded up, so a link never carries more than its
-bandwidth over any window.
+next waits (first in, first out, without bound). Times are whole ns, rounded up, so between any two of them a link
+carries no more than its bandwidth, to the nanosecond.
 """
 
 from __future__ import annotations

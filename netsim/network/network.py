@@ -28,7 +28,7 @@ class Network:
     """
 
     def __init__(self, scenario: Scenario) -> None:
-        """Raises ValueError for an overlay that so many nodes cannot have."""
+        """Raises ValueError for an overlay that so many nodes cannot have, and for a delay of more than an hour."""
         self.seed = scenario.seed
         self.transport = scenario.transport
         self.size = len(scenario.nodes)

@@ -7,6 +7,7 @@ topology is it. networkx makes the graphs and is imported when the first one is 
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
@@ -28,10 +29,12 @@ def neighbours(overlay: Choice, nodes: int, seed: int) -> tuple[tuple[int, ...],
     if overlay.name == "complete":  # without half a million edges for a thousand nodes
         return tuple((*range(node + 1, nodes), *range(node)) for node in range(nodes))
     graph = build(overlay, nodes, seed)
-    return tuple(
-        tuple(sorted(graph[node], key=lambda other, node=node: (other - node) % nodes))  # type: ignore[misc]
-        for node in range(nodes)
-    )
+    found = []
+    for node in range(nodes):
+        others = sorted(graph[node])
+        after = bisect(others, node)
+        found.append((*others[after:], *others[:after]))
+    return tuple(found)
 
 
 def build(overlay: Choice, nodes: int, seed: int) -> Graph:

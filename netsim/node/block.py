@@ -15,7 +15,8 @@ WINDOW_BITS = 20  # of a transaction's number: its place within the window in wh
 class Batch(msgspec.Struct, frozen=True, array_like=True):
     """`count` transactions of `size` bytes each, numbered from `first`, all submitted at the node `origin`.
 
-    A number is `window << 20 | index`: the window of the workload in which the transaction was due, and its place there.
+    A number is `window << 20 | index`: the window of the workload in which the transaction was due, and its place in
+    it.
     """
 
     origin: Natural

@@ -36,8 +36,8 @@ class Mempool:
         """Whether a batch is possible at all: of a known origin, within one window, and small enough for a block."""
         return (
             0 <= batch.origin < self._nodes
-            and 0 <= batch.first
-            and 1 <= batch.count
+            and batch.first >= 0
+            and batch.count >= 1
             and (batch.first & (1 << WINDOW_BITS) - 1) + batch.count <= 1 << WINDOW_BITS
             and 0 <= batch.size <= self._largest
         )

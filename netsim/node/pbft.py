@@ -98,17 +98,18 @@ from netsim.node.context import Context
 from netsim.node.mempool import Mempool
 from netsim.node.message import Message
 from netsim.node.pbft_journal import Journal
-from netsim.node.pbft_log import Log, Slot
+from netsim.node.pbft_log import Decision, Log, Slot
 from netsim.node.pbft_messages import (
     Answer,
     Ask,
+    Certificate,
     Checkpoint,
     Commit,
     Committed,
     NewView,
-    PrePrepare,
     Prepare,
     Prepared,
+    PrePrepare,
     Proposal,
     Stable,
     ViewChange,
@@ -188,13 +189,15 @@ class PBFT:
         self.tip = 0  # the height up to which this view's proposals are accepted
         self.top = 0  # the height up to which the opening of this view proposes anew
         self.due = 0  # when the next proposal may be made
+        self.alarm = -1  # what the propose timer is set to
 
         self.certificates: list[Committed] = []  # of the final blocks, from height 1 on
         self.stable: Stable | None = None
         self.checkpoints: dict[int, dict[int, Checkpoint]] = {}  # by height and signer
         self.view_changes: dict[int, ViewChange] = {}  # by signer, the last of the highest view, this node's included
 
-        self.patience = self.timeout  # what the progress timer is set to
+        self.patience = self.timeout  # how long a view may go without a block
+        self.deadline = 0  # when it ends
         self.progressed = True  # whether a block has become final since the view was left last
         self.executed_at = 0  # when the last block became final here
         self.watching = False  # whether the progress timer runs
@@ -202,7 +205,7 @@ class PBFT:
         self.wanted: dict[bytes, int] = {}  # blocks to be asked for by id, and their heights
         self.goal = 0  # a height that is known to be final somewhere
         self.sighted = -1  # a view that somebody is in
-        self.asking = False  # whether an answer is awaited
+        self.asking: int | None = None  # whose answer is awaited
         self.retrying = False  # whether the retry timer runs
         self.turn = 0  # whom to ask next
 
@@ -223,6 +226,7 @@ class PBFT:
         view = self.journal.view()
         if view is None:
             self.journal.write_view(0)
+            self.due = self.context.now
             self._advance()
         else:
             self._resume(view)
@@ -234,9 +238,7 @@ class PBFT:
         if name == PROPOSE:
             self._propose(self.due)
         elif name == PROGRESS:
-            self.watching = False
-            self.context.record("timeout", height=self.chain.height + 1, round=self.view)
-            self._start_view_change(self.view + 1)
+            self._lose_patience()
         else:
             self._retry()
 
@@ -261,13 +263,18 @@ class PBFT:
             return
         now = self.context.now
         if now < self.due:
-            self.context.set_timer(PROPOSE, self.due - now)
+            if self.alarm != self.due:
+                self.alarm = self.due
+                self.context.set_timer(PROPOSE, self.due - now)
             return
+        slot = self.log.open(height)
+        if self.me in slot.proposals and slot.proposals[self.me].view == self.view:
+            return  # proposed before a crash
         self.due = time + max(self.interval, 1)
 
         block = Block(height, parent, self.me, now, self.mempool.take(self.block_size))
         message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)
-        self.log.open(height).proposals[self.me] = message.proposal
+        slot.proposals[self.me] = message.proposal
         self.chain.remember(block)
         self.journal.write_accepted(message.proposal, block)
         self.context.broadcast(message)
@@ -287,8 +294,8 @@ class PBFT:
             if earlier.view == view and earlier.header != block.header:
                 self.context.reject("two proposals for one view and height")
             return
-        if block.payload > self.block_size:
-            self.context.reject("block too large")
+        if block.payload > self.block_size or block.proposer not in self.validators:
+            self.context.reject("impossible block")
             return
         if earlier is not None and earlier.view > self.view:
             self.chain.forget(earlier.header.id)  # never acted on: one block kept per author and height
@@ -307,9 +314,11 @@ class PBFT:
         count = slot.prepares.add(vote)
         if vote.view != self.view or not self.active:
             self._sight(vote.view)
-        elif count >= self.q - 1 and slot.accepted is not None and slot.accepted.header.id == vote.block:
-            self._prepare_done(slot, slot.accepted)
-            self._advance()
+        elif count >= self.q - 1 and slot.accepted is not None:
+            proposal, block = slot.accepted
+            if block.id == vote.block:
+                self._prepare_done(slot, proposal, block)
+                self._advance()
 
     def _on_commit(self, sender: int, vote: Commit) -> None:
         height = vote.height
@@ -324,8 +333,9 @@ class PBFT:
         if count >= self.q:
             self._decide(slot, vote)
             self._advance()
-            if height > self.chain.height + 1:
-                self._ask(sender)  # a quorum has committed this block and everything below: that was lost on the way
+            below = self.log.get(self.chain.height + 1)
+            if height > self.chain.height + 1 and (below is None or below.decided is None):
+                self._ask(sender)  # a quorum has committed this block and what is below it: that was lost on the way
 
     def _advance(self, impatient: bool = False) -> None:
         """Accept, commit, execute and propose whatever has become possible."""
@@ -352,43 +362,41 @@ class PBFT:
                     return
             elif executed:
                 # Others may need this vote, as after a view change. Nothing but the final block gets it.
-                if proposal.header == self.chain.at(height).header:
-                    self._prepare(slot, proposal)
+                block = self.chain.at(height)
+                if proposal.header == block.header:
+                    self._prepare(slot, proposal, block)
             else:
-                block = self.chain.get(proposal.header.id)
-                if block is None or slot.refused == self.view or proposal.header.parent != self._parent():
+                known = self.chain.get(proposal.header.id)
+                if known is None or slot.refused == self.view or known.parent != self._parent():
                     return
-                if not self.mempool.valid(block.transactions):
+                if not self.mempool.valid(known.transactions):
                     slot.refused = self.view
                     self.context.reject("transactions that do not follow the chain")
                     return
-                self.mempool.include(block)
-                self.journal.write_accepted(proposal, block)
-                self._prepare(slot, proposal)
+                self.mempool.include(known)
+                self.journal.write_accepted(proposal, known)
+                self._prepare(slot, proposal, known)
             self.tip = height
 
-    def _prepare(self, slot: Slot, proposal: Proposal) -> None:
+    def _prepare(self, slot: Slot, proposal: Proposal, block: Block) -> None:
         """Accept a proposal, and say so unless it is one's own."""
-        header = proposal.header
-        slot.accepted = proposal
+        slot.accepted = proposal, block
         if self.me != self.primary:
-            vote = Prepare(self.me, b"", self.view, header.height, header.id).signed(self.context.sign)
+            vote = Prepare(self.me, b"", self.view, block.height, block.id).signed(self.context.sign)
             self.context.broadcast(vote)
             slot.prepares.add(vote)
-        if slot.prepared_view < self.view and slot.prepares.count(self.view, header.id) >= self.q - 1:
-            self._prepare_done(slot, proposal)
+        if slot.prepared_view < self.view and slot.prepares.count(self.view, block.id) >= self.q - 1:
+            self._prepare_done(slot, proposal, block)
 
-    def _prepare_done(self, slot: Slot, proposal: Proposal) -> None:
-        """The block is prepared: the proposal and q − 1 prepares of backups."""
-        header = proposal.header
-        signers, signatures = slot.prepares.signatures(self.view, header.id, self.q - 1)
+    def _prepare_done(self, slot: Slot, proposal: Proposal, block: Block) -> None:
+        """The block is prepared: there are the proposal and q − 1 prepares of backups."""
+        signers, signatures = slot.prepares.signatures(self.view, block.id, self.q - 1)
         slot.prepared = Prepared(signers, signatures, proposal)
-        block = self.chain.get(header.id)
-        if block is not None and header.height > self.chain.height:
+        if block.height > self.chain.height:
             self.journal.write_prepared(slot.prepared, block)
-            self.context.record("prepared", block=header.id, height=header.height, round=self.view)
+            self.context.record("prepared", block=block.id, height=block.height, round=self.view)
         else:
-            self._say_commit(slot, header.height, header.id)  # executed: the order of commits is behind it
+            self._say_commit(slot, block.height, block.id)  # executed, so everything below it is
 
     def _commit(self) -> None:
         """Commit the prepared blocks above the head as far as they reach without a gap."""
@@ -409,7 +417,7 @@ class PBFT:
 
     def _decide(self, slot: Slot, vote: Commit) -> None:
         """A quorum commits: the block is final as soon as it is known and its parent is final."""
-        slot.decided = vote.view, vote.block
+        slot.decided = Decision(vote.view, vote.block, *slot.commits.signatures(vote.view, vote.block, self.q))
         self.goal = max(self.goal, vote.height)
 
     def _execute(self, impatient: bool) -> bool:
@@ -420,31 +428,31 @@ class PBFT:
         """
         executed = False
         while (slot := self.log.get(self.chain.height + 1)) is not None and slot.decided is not None:
-            view, block_id = slot.decided
-            block = self.chain.get(block_id)
+            decided = slot.decided
+            block = self.chain.get(decided.block)
             if block is None:
-                self.wanted[block_id] = self.chain.height + 1
-            unprepared = self.active and view == self.view and slot.prepared_view != view
+                self.wanted[decided.block] = self.chain.height + 1
+            unprepared = self.active and decided.view == self.view and slot.prepared_view != self.view
             if block is None or (unprepared and not impatient):
                 self._later()
                 break
             if block.parent != self.chain.head.id:
                 break  # only where the quorum is too small and the chain has forked
-            signers, signatures = slot.commits.signatures(view, block_id, self.q)
-            self._finalise(block, Committed(signers, signatures, view, block.header))
+            self._finalise(block, Committed(decided.signers, decided.signatures, decided.view, block.header))
             executed = True
         return executed
 
     def _finalise(self, block: Block, proof: Committed) -> None:
         slot = self.log.get(block.height)
-        overruled = slot is not None and slot.accepted is not None and slot.accepted.header != block.header
+        overruled = slot is not None and slot.accepted is not None and slot.accepted[1].id != block.id
         self.chain.append(block)
         self.certificates.append(proof)
         self.journal.write_final(block, proof)
         self.mempool.finalised(block)
         self.context.finalise(block)
         self.context.work(execute=block.count)
-        self.wanted.pop(block.id, None)
+        if self.wanted:
+            self.wanted = {wanted: height for wanted, height in self.wanted.items() if height > block.height}
         self.executed_at = self.context.now
         self.patience = self.timeout
         self.progressed = True
@@ -459,7 +467,7 @@ class PBFT:
         if self.tip <= self.chain.height:
             return self.chain.at(self.tip).id
         slot = self.log.get(self.tip)
-        return slot.accepted.header.id if slot is not None and slot.accepted is not None else None
+        return slot.accepted[1].id if slot is not None and slot.accepted is not None else None
 
     def _slot(self, height: int, sender: int) -> Slot | None:
         """The slot of a height between the water marks. A height far above the head is a reason to ask its sender:
@@ -527,13 +535,40 @@ class PBFT:
         """Let the progress timer run while something waits to become final (section 4.5.2)."""
         if not self.active:
             return
-        if self.mempool.pending or self.tip > self.chain.height:
+        if self.mempool.pending or self.empty_blocks or self.tip > self.chain.height:
             if restart or not self.watching:
-                self.watching = True
-                self.context.set_timer(PROGRESS, self.patience)
+                self._wait()
         elif self.watching:
             self.watching = False
             self.context.cancel_timer(PROGRESS)
+
+    def _wait(self) -> None:
+        """Let the progress timer run, from now."""
+        self.watching = True
+        self.deadline = self.context.now + self.patience
+        self.context.set_timer(PROGRESS, self.timeout)
+
+    def _lose_patience(self) -> None:
+        """A timeout has passed without a block. After failed view changes there is patience left: perhaps a vote was
+        lost, so this replica's own go to everyone again."""
+        left = self.deadline - self.context.now
+        if left > 0:
+            self._say_again()
+            self.context.set_timer(PROGRESS, min(left, self.timeout))
+        else:
+            self.context.record("timeout", height=self.chain.height + 1, round=self.view)
+            self._start_view_change(self.view + 1)
+
+    def _say_again(self) -> None:
+        """Repeat what this replica has said in its view about the blocks in flight."""
+        for height in range(self.chain.height + 1, self.tip + 1) if self.active and self.others else ():
+            slot = self.log.open(height)
+            if slot.accepted is not None and self.me == self.primary:
+                proposal, block = slot.accepted
+                self.context.send(self.others, PrePrepare(self.me, proposal.signature, self.view, block))
+            for vote in (slot.prepares.by(self.me), slot.commits.by(self.me)):
+                if vote is not None and vote.view == self.view:
+                    self.context.send(self.others, vote)
 
     def _start_view_change(self, view: int) -> None:
         """Leave for a higher view."""
@@ -553,8 +588,10 @@ class PBFT:
         self.journal.write_view(view)
         self.watching = False
         self.context.cancel_timer(PROGRESS)
+        self.alarm = -1
         self.context.cancel_timer(PROPOSE)
         self.mempool.abandon()
+        self.wanted.clear()
         for slot in self.log:
             slot.accepted = None
 
@@ -588,8 +625,7 @@ class PBFT:
             self._start_view_change(min(ahead))
         elif not self.active:
             if len(ahead) + sum(change.view == self.view for change in changes) >= self.q and not self.watching:
-                self.watching = True
-                self.context.set_timer(PROGRESS, self.patience)
+                self._wait()
             ready = [change for change in changes if change.view == self.view]
             if self.me == self.primary and len(ready) >= self.q:
                 self._open_view(ready)
@@ -624,9 +660,12 @@ class PBFT:
         self.view_changes = {node: change for node, change in self.view_changes.items() if change.view > self.view}
         self.due = self.context.now
         self._begin(message, opening)
-        if self.goal > self.chain.height or self.wanted:
-            holders = opening.base if self.goal > self.chain.height else opening.again[0]
-            self._ask(next((node for node, _ in holders or () if node != self.me), self._next()))
+        # What this replica lacks, those have who signed for it.
+        lacking: list[Certificate] = [proof for proof in opening.again if proof.header.id in self.wanted]
+        if opening.base is not None and opening.height > self.chain.height:
+            lacking.insert(0, opening.base)
+        if lacking:
+            self._ask(next((node for node in lacking[0].signers if node != self.me), self._next()))
         self._advance()
 
     def _begin(self, message: NewView, opening: Plan) -> None:
@@ -663,7 +702,8 @@ class PBFT:
 
     def _retry(self) -> None:
         """The while is over."""
-        self.retrying = self.asking = False
+        self.retrying = False
+        self.asking = None
         self._advance(impatient=True)
         waiting = self.voting and not self.active
         if waiting and self.context.now - self.executed_at >= self.timeout:
@@ -679,10 +719,10 @@ class PBFT:
             self._later()
 
     def _ask(self, node: int) -> None:
-        """Ask one node for whatever this one lacks; one question at a time."""
-        if self.asking or node == self.me:
+        """Ask a node for whatever this one lacks, unless its answer is awaited."""
+        if node in (self.asking, self.me):
             return
-        self.asking = True
+        self.asking = node
         self._later()
         view = self.view if self.active else max(self.view - 1, 0)
         wanted = tuple(self.wanted)[:WANTED]
@@ -697,6 +737,8 @@ class PBFT:
         return self.others[(start + self.turn - 1) % len(self.others)]
 
     def _on_ask(self, sender: int, message: Ask) -> None:
+        if message.height > self.chain.height + self.window + 1:
+            self._ask(sender)
         chain: list[tuple[Block, Committed]] = []
         size = 0
         for block in self.chain.above(message.height, CHUNK):
@@ -711,7 +753,7 @@ class PBFT:
         self.context.send(sender, Answer(self.chain.height, tuple(chain), held, stable, opening))
 
     def _on_answer(self, sender: int, message: Answer) -> None:
-        self.asking = False
+        self.asking = None
         before = self.chain.height
         for block in message.blocks:
             if self.wanted.pop(block.id, None) is not None:
@@ -756,10 +798,10 @@ class PBFT:
         self.opening = self.journal.new_view()
         entered = self.opening.view if self.opening is not None else 0
         self.active = self.voting and view == entered
-        if self.active and self.opening is not None:
-            self._begin(self.opening, plan(self.opening.view_changes))
         self._reload()
         if self.active:
+            if self.opening is not None:
+                self._begin(self.opening, plan(self.opening.view_changes))
             self.due = self.context.now
             self._advance()
         elif self.voting:
@@ -769,7 +811,7 @@ class PBFT:
 
     def _reload(self) -> None:
         """Bring back what was accepted and prepared, and, as the primary, say again what was proposed."""
-        for height in range(self.log.low + 1, max(self.log.low, self.chain.height) + self.log.span + 1):
+        for height in range(self.chain.height + 1, self.chain.height + self.log.span + 1):
             prepared = self.journal.prepared(height)
             if prepared is not None:
                 proof, block = prepared

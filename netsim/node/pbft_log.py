@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from netsim.node.block import Block
 from netsim.node.pbft_messages import Prepared, Proposal, Vote
 
 
@@ -36,10 +38,23 @@ class Tally:
         """How many authors vote for a block in a view."""
         return self._counts.get((view, block), 0)
 
+    def by(self, node: int) -> Vote | None:
+        """An author's vote."""
+        return self._votes.get(node)
+
     def signatures(self, view: int, block: bytes, limit: int) -> tuple[tuple[int, ...], tuple[bytes, ...]]:
         """Signers and signatures of the first `limit` votes for a block in a view."""
         matching = [vote for vote in self._votes.values() if vote.view == view and vote.block == block][:limit]
         return tuple(vote.signer for vote in matching), tuple(vote.signature for vote in matching)
+
+
+class Decision(NamedTuple):
+    """A quorum of commits, as of the moment when it was one."""
+
+    view: int
+    block: bytes
+    signers: tuple[int, ...]
+    signatures: tuple[bytes, ...]
 
 
 class Slot:
@@ -49,13 +64,13 @@ class Slot:
 
     def __init__(self) -> None:
         self.proposals: dict[int, Proposal] = {}  # by author: of its highest view the first
-        self.accepted: Proposal | None = None  # what this replica prepares in its present view
+        self.accepted: tuple[Proposal, Block] | None = None  # what this replica prepares in its present view
         self.prepares = Tally()
         self.prepared: Prepared | None = None  # the prepared certificate with the highest view
         self.said = -1  # the last view in which this replica sent its commit
         self.refused = -1  # the last view whose proposal here is not valid
         self.commits = Tally()
-        self.decided: tuple[int, bytes] | None = None  # view and block for which there is a quorum of commits
+        self.decided: Decision | None = None  # by a quorum of commits, whether or not the block is known
 
     @property
     def prepared_view(self) -> int:

@@ -28,13 +28,16 @@ class Vote(Signed, frozen=True):
     def about(self) -> About:
         return short_id(self.block), self.height, self.view
 
+    def __str__(self) -> str:
+        return f"{type(self).__name__} v{self.view} h{self.height} {short(self.block)}"
+
 
 class Prepare(Vote, frozen=True, tag=17):
-    """"I accept the primary's proposal for this view and height" (section 4.2)."""
+    """Its author accepts the primary's proposal for this view and height (section 4.2)."""
 
 
 class Commit(Vote, frozen=True, tag=18):
-    """"I have seen that a quorum accepts it" (section 4.2)."""
+    """Its author has seen that a quorum accepts the block in this view (section 4.2)."""
 
 
 class Proposal(Signed, frozen=True, tag=24):
@@ -68,6 +71,9 @@ class PrePrepare(Signed, frozen=True, tag=16):
     def payload(self) -> int:
         return self.block.payload
 
+    def __str__(self) -> str:
+        return f"PrePrepare v{self.view} h{self.block.height} {short(self.block.id)}, {self.block.count} transactions"
+
 
 class Certificate(msgspec.Struct, frozen=True, array_like=True):
     """Signatures by different validators, in parallel tuples."""
@@ -92,6 +98,9 @@ class Prepared(Certificate, frozen=True):
     def header(self) -> Header:
         return self.proposal.header
 
+    def __str__(self) -> str:
+        return f"v{self.view} h{self.header.height} {short(self.header.id)}"
+
 
 class Committed(Certificate, frozen=True):
     """q matching commits: the block is final, and with it every block below it."""
@@ -108,7 +117,7 @@ class Stable(Certificate, frozen=True):
 
 
 class Checkpoint(Signed, frozen=True, tag=19):
-    """"I have executed the chain up to this block" (section 4.3)."""
+    """Its author has executed the chain up to this block (section 4.3)."""
 
     height: Natural
     block: Digest
@@ -117,9 +126,12 @@ class Checkpoint(Signed, frozen=True, tag=19):
     def about(self) -> About:
         return short_id(self.block), self.height, -1
 
+    def __str__(self) -> str:
+        return f"Checkpoint h{self.height} {short(self.block)}"
+
 
 class ViewChange(Signed, frozen=True, tag=20):
-    """"I act in no view below this one any more, and this is what may have been decided there" (section 4.4)."""
+    """Its author acts in no view below this one any more, and says what may have been decided there (section 4.4)."""
 
     view: Natural
     executed: Committed | None  # the commit certificate of the last executed block; none at genesis
@@ -134,6 +146,10 @@ class ViewChange(Signed, frozen=True, tag=20):
     def about(self) -> About:
         return 0, -1, self.view
 
+    def __str__(self) -> str:
+        prepared = "".join(f", prepared {proof}" for proof in self.prepared)
+        return f"ViewChange v{self.view}, executed h{self.height}{prepared}"
+
 
 class NewView(Signed, frozen=True, tag=21):
     """The new primary's opening: a quorum of view changes, and what follows from them proposed anew (section 4.4)."""
@@ -146,9 +162,14 @@ class NewView(Signed, frozen=True, tag=21):
     def about(self) -> About:
         return 0, -1, self.view
 
+    def __str__(self) -> str:
+        left = "".join(str(change.signer) for change in self.view_changes)
+        again = "".join(f", again h{p.header.height} {short(p.header.id)}" for p in self.proposals)
+        return f"NewView v{self.view} by the view changes of {left}{again}"
+
 
 class Ask(Message, frozen=True, tag=22):
-    """"This is where I stand; tell me what I lack.\""""
+    """Where the asking node stands, and what it knows to lack."""
 
     relayed: ClassVar[bool] = False
 
@@ -161,9 +182,13 @@ class Ask(Message, frozen=True, tag=22):
     def about(self) -> About:
         return 0, self.height, self.view
 
+    def __str__(self) -> str:
+        wanted = "".join(f", wants {short(block)}" for block in self.blocks)
+        return f"Ask above h{self.height} v{self.view}{wanted}"
+
 
 class Answer(Message, frozen=True, tag=23):
-    """What the asked node can give of it. Everything here proves itself, so that nobody need sign it."""
+    """What the asked node has beyond that. Everything here proves itself, so that nobody need sign it."""
 
     kind: ClassVar[MessageKind] = "blocks"
     relayed: ClassVar[bool] = False
@@ -181,3 +206,18 @@ class Answer(Message, frozen=True, tag=23):
     @property
     def payload(self) -> int:
         return sum(block.payload for block, _ in self.chain) + sum(block.payload for block in self.blocks)
+
+    def __str__(self) -> str:
+        parts = [f"Answer at h{self.height}"]
+        parts += [f"h{block.height} {short(block.id)} final by v{proof.view}" for block, proof in self.chain]
+        parts += [f"h{block.height} {short(block.id)}" for block in self.blocks]
+        if self.stable is not None:
+            parts.append(f"stable h{self.stable.height}")
+        if self.new_view is not None:
+            parts.append(str(self.new_view))
+        return ", ".join(parts)
+
+
+def short(block: bytes) -> str:
+    """A block's id as people read it."""
+    return block[:2].hex()

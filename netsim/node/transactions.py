@@ -18,3 +18,6 @@ class Transactions(Message, frozen=True, tag=1):  # the tag by which the trace c
     @property
     def payload(self) -> int:
         return self.batch.payload
+
+    def __str__(self) -> str:
+        return f"Transactions, {self.batch.count} of node {self.batch.origin}"

@@ -162,8 +162,10 @@ def _draw_links(figure: Figure, axes: Axes, graph: nx.Graph[Any], layout: Layout
         wide, high = figure.get_size_inches()
         tall = min(3 / high, 0.9)
         place = axes.inset_axes((1 + 0.3 / wide, 0.5 - tall / 2, 0.16 / wide, tall))
-        bar = figure.colorbar(links, cax=place, alpha=1)
+        bar = figure.colorbar(links, cax=place)
         bar.set_label("median one-way delay, ms", color=_INK)
+        if bar.solids is not None:
+            bar.solids.set_alpha(1)
         bar.outline.set_visible(False)
 
 
@@ -209,11 +211,13 @@ def _draw_distances(axes: Axes, graph: nx.Graph[Any], layout: Layout) -> None:
         delays.setdefault(pair, []).append(_delay_ms(attributes))
     for one, other in _neighbours(layout):
         between = sorted(delays.get(frozenset((one.name, other.name)), []))
-        if not between or one.place is None or other.place is None:
+        if not between:
             continue
-        text = f"{great_circle_km(one.place, other.place):,.0f} km".replace(",", " ")
+        text = f"{between[len(between) // 2]:.1f} ms"
+        if one.place is not None and other.place is not None:
+            text = f"{great_circle_km(one.place, other.place):,.0f} km · ".replace(",", " ") + text
         axes.annotate(
-            f"{text} · {between[len(between) // 2]:.1f} ms",
+            text,
             _midpoint(one, other),
             ha="center",
             va="center",
@@ -225,10 +229,12 @@ def _draw_distances(axes: Axes, graph: nx.Graph[Any], layout: Layout) -> None:
 
 
 def _neighbours(layout: Layout) -> list[tuple[City, City]]:
-    """The pairs of cities whose distance is written: all while they are few, then each with its nearest."""
+    """The pairs of cities whose distance is written: all while they are few, then each with its nearest if known."""
     pairs = list(combinations(layout.cities, 2))
-    if len(layout.cities) <= _LABELLED_CITIES or not layout.by_geography:
+    if len(layout.cities) <= _LABELLED_CITIES:
         return pairs
+    if not layout.by_geography:
+        return []
 
     def distance(pair: tuple[City, City]) -> float:
         assert pair[0].place is not None

@@ -76,7 +76,7 @@ class Document:
         for marks in (self.values, self.keys):
             for inner in [inner for inner in marks if inner[: len(path)] == path]:
                 del marks[inner]
-        self.values |= {path + inner: mark for inner in value.values}
+        self.values |= {path + inner: mark for inner in ((), *value.values)}
         self.keys |= {path + inner: mark for inner in ((), *value.keys)}
 
     def _place(self, parts: list[str], mark: Mark) -> Path:
@@ -194,7 +194,8 @@ class _Builder:
         self._take()  # the stream begins
         if isinstance(self._peek(), yaml.DocumentStartEvent):
             self._take()
-            self.document.root = self._node((), 0) or ""
+            root = self._node((), 0)
+            self.document.root = "" if root is None else root
             self._take()  # the document ends
         if not isinstance(self._take(), yaml.StreamEndEvent):
             self._refuse(self.here, "a second document begins; a scenario is one")

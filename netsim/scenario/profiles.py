@@ -44,14 +44,17 @@ class Profiles:
                 break
             name = base
         else:
-            access = self._resolved[name] if name in self._own else self._built_in(name, path)
+            if name in self._own:
+                access = self._resolved[name]
+            elif name in self._names:
+                access = None  # one of the scenario's own that is malformed: said already
+            else:
+                access = self._built_in(name, path)
         for name in reversed(chain):
             access = self._resolved[name] = access and self._extend(name, access)
         return access
 
     def _built_in(self, name: str, path: Path) -> Access | None:
-        if name in self._names:
-            return None  # one of the scenario's own that is malformed: said already
         try:
             entry = lookup(self._catalogue, "access", name)
         except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pydantic import ValidationError
@@ -45,10 +46,11 @@ def _scenario(given: Document, stem: str, overrides: Sequence[str], seed: int | 
         )
     for override in overrides:
         key, equals, value = override.partition("=")
+        option = shorten(f"--set {key}", 200, placeholder=" …")
         if equals:
-            given.set(key, value, f"--set {key}")
+            given.set(key, value, option)
         else:
-            given.problems.append(Mark(f"--set {override}").problem("is written `--set key=value`"))
+            given.problems.append(Mark(option).problem("is written `--set key=value`"))
     if seed is not None:
         given.set("seed", str(seed), "--seed")
     findings = Findings(given)

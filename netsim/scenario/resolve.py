@@ -43,7 +43,7 @@ def resolve(language: Language, name: str, profiles: set[str], catalogue: Catalo
     """
     places = Places(language.sites, findings)
     access = _access(language, Profiles(language.access, profiles, catalogue, findings), places, findings)
-    backbone = _backbone(language, places)
+    backbone = _backbone(language, places, findings)
     consensus = _consensus(language, places)
     workload = _workload(language, places)
     faults = _faults(language, places, findings)
@@ -110,8 +110,9 @@ def _access(language: Language, profiles: Profiles, places: Places, findings: Fi
     return found
 
 
-def _backbone(language: Language, places: Places) -> Backbone:
+def _backbone(language: Language, places: Places, findings: Findings) -> Backbone:
     links = []
+    given: set[tuple[str, str]] = set()
     for number, link in enumerate(language.backbone.links):
         path: Path = ("backbone", "links", number)
         if link.between is not None:
@@ -123,7 +124,11 @@ def _backbone(language: Language, places: Places) -> Backbone:
             places.site(source, (*path, "from"))
             places.site(target, (*path, "to"))
         ways = [(source, target)] if link.between is None or source == target else [(source, target), (target, source)]
-        links += [Link(*way, link.delay, link.jitter, link.loss, link.bandwidth) for way in ways]
+        for way in ways:
+            if way in given:
+                findings.add(path, f"a second link from {way[0]} to {way[1]}", sentence=True)
+            given.add(way)
+            links.append(Link(*way, link.delay, link.jitter, link.loss, link.bandwidth))
     return Backbone(language.backbone.route_factor, language.backbone.delay, tuple(links))
 
 
@@ -179,10 +184,9 @@ def _groups(section: PartitionSection, path: Path, places: Places, findings: Fin
     taken: dict[int, str] = {}
     groups = [places.numbers(names, (*path, number), taken) for number, names in enumerate(section.partition)]
     groups.append(tuple(number for number in range(len(places.nodes)) if number not in taken))
-    inhabited = tuple(group for group in groups if group)
-    if len(inhabited) < 2 and findings.sound("sites"):
+    if all(groups[:-1]) and len(groups) == 2 and not groups[-1]:
         findings.add(path, "separates nobody: all nodes are in one group")
-    return inhabited
+    return tuple(group for group in groups if group)
 
 
 def _expect(language: Language, places: Places, findings: Findings) -> tuple[Expectation, ...]:

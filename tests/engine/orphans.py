@@ -34,6 +34,7 @@ def child(way: str, lifeline: Connection, ready: Connection) -> None:
 async def main(folder: str) -> None:
     """Start everything, say so, and do as told: let go of the lifelines, or nothing until killed."""
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["orphans"])
     theirs, ours = context.Pipe(duplex=False)
     hear, say = context.Pipe(duplex=False)
     async with open_broker("embedded", Path(folder)):
@@ -46,10 +47,11 @@ async def main(folder: str) -> None:
         print("ready", flush=True)
         if sys.stdin.readline():
             ours.close()
-            awake = [process for process, way in zip(processes, WAYS, strict=True) if way != "stopped"]
-            for process in awake:
+            for process, way in zip(processes, WAYS, strict=True):
+                if way == "stopped":  # it cannot know, and is killed with us; here by hand
+                    process.kill()
                 process.join()
-            print(sorted({process.exitcode for process in awake}), flush=True)
+            print({process.exitcode for process in processes}, flush=True)
             sys.stdin.readline()
 
 

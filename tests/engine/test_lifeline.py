@@ -81,7 +81,7 @@ def test_nobody_outlives_a_parent_that_was_killed(family: Family) -> None:
 
 def test_processes_end_when_their_parent_lets_go_of_the_lifeline(family: Family) -> None:
     family.say("let go")
-    assert family.hear() == str([-signal.SIGKILL])
+    assert family.hear() == str({-int(signal.SIGKILL)})
     assert family.parent.poll() is None
     family.say("leave")
     assert family.parent.wait() == 0

@@ -115,7 +115,7 @@ async def test_a_topic_that_the_broker_refuses_is_named() -> None:
 
 
 async def test_publishing_waits_for_a_broker_that_does_not_read() -> None:
-    goes_on = asyncio.Event()
+    goes_on, finished = asyncio.Event(), asyncio.Event()
     received = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,6 +124,7 @@ async def test_publishing_waits_for_a_broker_that_does_not_read() -> None:
         await goes_on.wait()
         while chunk := await reader.read(1 << 20):
             received += len(chunk)
+        finished.set()
 
     async with server(serve) as endpoint:
         async with Mqtt(endpoint, "me") as transport:
@@ -132,6 +133,7 @@ async def test_publishing_waits_for_a_broker_that_does_not_read() -> None:
             assert not publishing.done()
             goes_on.set()
             await publishing
+        await finished.wait()
         assert received > len(_BIG)
 
 
@@ -179,9 +181,10 @@ async def test_a_server_that_does_not_speak_mqtt_is_a_lost_connection(rubbish: b
         writer.write(rubbish)
         await asyncio.Event().wait()
 
-    async with server(serve) as endpoint, Mqtt(endpoint, "me") as transport:
-        with pytest.raises(TransportLost):
-            await anext(transport.messages())
+    async with server(serve) as endpoint:
+        with pytest.raises(TransportLost):  # on entering, or on reading
+            async with Mqtt(endpoint, "me") as transport:
+                await anext(transport.messages())
 
 
 async def test_nobody_there_is_told_on_entering() -> None:

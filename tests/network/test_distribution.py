@@ -1,9 +1,8 @@
-import sys
 from math import erf, exp, gamma, log, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.network.distribution import LONGEST, QuantileTable, compiled, uniform
@@ -90,7 +89,7 @@ def test_lookup_gives_what_at_gives_for_each(name: str, words: list[int]) -> Non
 
 @pytest.mark.parametrize("name", EVERY)
 def test_lookup_agrees_in_the_outermost_steps_too(name: str) -> None:
-    ends = [word for word in range(0, 2**53, 2**45 + 12345)]
+    ends = list(range(0, 2**53, 2**45 + 12345))
     words = ends + [2**64 - 1 - word for word in ends]
     assert table(name).lookup(np.array(words, np.uint64)).tolist() == [table(name).at(word) for word in words]
 
@@ -107,6 +106,7 @@ def test_the_bounds_are_reached_and_never_passed(name: str) -> None:
     assert table(name).at(2**64 - 1) <= table(name).maximum <= LONGEST
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10**12), st.integers(0, 10**12), WORDS)
 def test_a_uniform_table_is_within_a_nanosecond_of_exact(a: int, b: int, word: int) -> None:
     low, high = sorted((a, b))
@@ -114,12 +114,12 @@ def test_a_uniform_table_is_within_a_nanosecond_of_exact(a: int, b: int, word: i
     assert abs(uniform(low, high).at(word) - exact) <= 1 + high * 1e-6  # a place within a step has 20 bits
 
 
-def test_the_tails_are_resolved_to_one_in_ten_million() -> None:
-    for share in (1e-4, 1e-5, 1e-6, 1e-7):
+def test_the_tails_are_resolved_to_one_in_a_million() -> None:
+    for share in (1e-4, 1e-5, 1e-6):
         expected = 25 * MS * share ** (-1 / 6.4)
         assert table("pareto").at(int((1 - share) * 2**64)) == pytest.approx(expected, rel=0.01)
         value = (table("normal").at(int(share * 2**64)) - 250 * MS) / (50 * MS)
-        assert (1 + erf(value / sqrt(2))) / 2 == pytest.approx(share, rel=0.05)
+        assert (1 + erf(value / sqrt(2))) / 2 == pytest.approx(share, rel=0.01)
 
 
 def test_nothing_is_negative_and_a_minimum_is_kept() -> None:
@@ -172,7 +172,5 @@ def test_the_gamma_reference_is_right() -> None:
 def test_the_knots_of_a_lognormal_are_these() -> None:
     """The same on every machine: pinned."""
     knots = [table("lognormal").at(word) for word in (0, 2**40, 2**52, 2**60, 2**63, 2**64 - 2**52, 2**64 - 1)]
-    assert knots == GOLDEN_KNOTS
+    assert knots == [1830512, 1924579, 3965957, 8661955, 16000000, 64549370, 139851611]
     assert log(knots[4]) == pytest.approx(log(16 * MS))
-
-

@@ -25,9 +25,13 @@ def test_a_table_of_draws_has_a_row_for_each_number_and_a_column_for_each_key() 
 
 def test_the_draws_of_all_releases_are_these() -> None:
     """Change one and every digest that was ever published changes: do not."""
-    assert key(7, "backbone", 3, 0, 5) == GOLDEN_KEY
-    assert [draw(key(7, "backbone", 3, 0, 5), n) for n in range(3)] == GOLDEN_DRAWS
-    assert stream(7, "node", 3, 0).getrandbits(64) == GOLDEN_STREAM
+    assert key(7, "backbone", 3, 0, 5) == 0x7FB39253AC355BF6
+    assert [draw(0x7FB39253AC355BF6, n) for n in range(3)] == [
+        0x7266B88A8A3E5460,
+        0x5B77829E0362E95F,
+        0x84D40BE8A2CBBE16,
+    ]
+    assert stream(7, "node", 3, 0).getrandbits(64) == 0xD6288FE3BFE6C950
 
 
 def test_keys_differ_by_seed_purpose_and_each_owner() -> None:
@@ -66,7 +70,9 @@ def test_neighbouring_keys_and_numbers_give_independent_draws() -> None:
 def test_every_bit_of_the_key_and_of_the_number_changes_half_of_a_draw() -> None:
     def changed(bits: int) -> float:
         flips = [
-            (draw(n * 12345, n) ^ draw(n * 12345 ^ (1 << bit if in_key else 0), n if in_key else n ^ 1 << bit)).bit_count()
+            (
+                draw(n * 12345, n) ^ draw(n * 12345 ^ (1 << bit if in_key else 0), n if in_key else n ^ 1 << bit)
+            ).bit_count()
             for n in range(bits)
             for bit in range(64)
             for in_key in (True, False)

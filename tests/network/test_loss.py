@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ def test_a_message_is_lost_when_one_of_its_packets_is(share: float, packets: int
 def test_further_failures_are_never_more_likely(share: float, packets: int) -> None:
     odds = failure_odds(share, packets)
     assert len(odds) == TIMEOUTS
-    assert all(2**64 >= a >= b >= 0 for a, b in zip(odds, odds[1:], strict=False))
+    assert all(2**64 >= a >= b >= 0 for a, b in pairwise(odds))
 
 
 def test_only_the_packets_that_were_lost_are_sent_again() -> None:

@@ -31,7 +31,7 @@ def constant(value: int) -> Distribution:
     return Distribution("constant", (("value", value),))
 
 
-def uniform(low: int, high: int) -> Distribution:
+def uniform_ns(low: int, high: int) -> Distribution:
     return Distribution("uniform", (("low", low), ("high", high)))
 
 

@@ -1,0 +1,490 @@
+"""A network for tests of protocols: no engine, no delays of its own; what happens next is what the test says.
+
+`Network` holds the participants and every message between them. A test delivers them one by one, in any order, loses
+or doubles them, lets time pass, cuts links, kills nodes and starts them again; or it gives a delay and lets the
+network run by itself.
+
+`replay` runs a transcript: a text file of commands and, below each, everything that happened. A reader learns a
+protocol from its transcripts; a change of behaviour shows as a difference in them. The form is that of etcd's raft.
+
+    # comment
+    submit 0 2                               the clients of node 0 submit 2 transactions
+    ----
+    0->123 Transactions, 2 of node 0         a message, from whom and to whom
+      123 final h1 9f3a                      what that made the receivers do
+
+With NETSIM_REWRITE=1 the files are written anew: inspect the difference, and keep it only if you understand it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from netsim.node.block import WINDOW_BITS, Batch, Block
+from netsim.node.gossip import Direct, Flood, Gossip
+from netsim.node.identity import Identities, KeyedHash
+from netsim.node.message import MESSAGE_KINDS, Message
+from netsim.node.participant import Choice, Participant, Settings
+from netsim.node.pbft import PBFT
+from netsim.node.pbft_messages import NewView, PrePrepare, short
+
+MS = 1_000_000  # nanoseconds
+PARAMETERS: dict[str, Any] = {
+    "block_interval": 0,
+    "block_size": 1000,
+    "timeout": 1000 * MS,
+    "empty_blocks": "when-needed",
+    "window": 1,
+    "checkpoint": 100,
+    "quorum": 0,
+}
+
+
+def settings(
+    protocol: type[Any] = PBFT,
+    gossip: type[Gossip] = Direct,
+    gossip_parameters: Mapping[str, Any] | None = None,
+    **parameters: Any,
+) -> Settings:
+    """Settings with the parameters above where none are given."""
+    choice = Choice(gossip, gossip_parameters or {})
+    chosen = {**PARAMETERS, **parameters}
+    return Settings(protocol, chosen, {kind: choice for kind in MESSAGE_KINDS}, chosen["block_size"])
+
+
+@dataclass(order=True, slots=True)
+class Envelope:
+    """One copy of a message on its way between two places."""
+
+    due: int
+    order: int
+    source: int = field(compare=False)
+    target: int = field(compare=False)
+    message: Message = field(compare=False)
+
+
+class Place:
+    """A `World`: where one participant runs. Two places may have the same identity (a twin, which makes a node
+    Byzantine: Bano et al., Twins, OPODIS 2021)."""
+
+    def __init__(self, network: Network, place: int, me: int) -> None:
+        self.network = network
+        self.place = place
+        self.me = me
+        self.nodes = network.nodes
+        self.peers: Sequence[int] = network.peers(me)
+        self.validators: Sequence[int] = network.validators
+        self.rng = Random(me)
+        self.store: dict[str, bytes] = {}
+        self.timers: dict[str, tuple[int, int]] = {}  # by name: when due, and in which order they were set
+        self.final: list[Block] = []  # as seen by somebody who never crashes
+        self.proposals: list[tuple[int, Block]] = []
+        self.finalised_at: dict[int, int] = {}  # by height
+        self.rejected: list[str] = []
+        self.participant: Participant | None = None
+
+    @property
+    def now(self) -> int:
+        return self.network.now
+
+    def send(self, to: int | Sequence[int], message: Message) -> None:
+        for node in (to,) if isinstance(to, int) else to:
+            assert node != self.me, "a node sends nothing to itself"
+            for target in self.network.places_of(node):
+                self.network.post(self.place, target, message)
+
+    def set_timer(self, name: str, delay: int) -> None:
+        self.timers[name] = self.now + max(delay, 1), self.network.count()
+
+    def cancel_timer(self, name: str) -> None:
+        self.timers.pop(name, None)
+
+    def sign(self, digest: bytes) -> bytes:
+        return self.network.identities.sign(self.me, digest)
+
+    def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
+        return self.network.identities.verify(node, digest, signature)
+
+    def work(self, execute: int) -> None:
+        """Execution costs nothing here."""
+
+    def persist(self, key: str, value: bytes) -> None:
+        self.store[key] = value
+
+    def restore(self, key: str) -> bytes | None:
+        return self.store.get(key)
+
+    def proposed(self, block: Block) -> None:
+        self.proposals.append((self.now, block))
+        self.network.note(self.me, f"proposes h{block.height} {short(block.id)}")
+
+    def finalise(self, block: Block) -> None:
+        self.final.append(block)
+        self.finalised_at[block.height] = self.now
+        self.network.note(self.me, f"final h{block.height} {short(block.id)}")
+
+    def record(
+        self, kind: str, *, block: bytes = b"", height: int = -1, round: int = -1, peer: int = -1, detail: int = 0
+    ) -> None:
+        about = (f"v{round}" if round >= 0 else "", f"h{height}" if height >= 0 else "", short(block) if block else "")
+        self.network.note(self.me, " ".join(filter(None, (kind, *about))))
+
+    def reject(self, reason: str) -> None:
+        self.rejected.append(reason)
+        self.network.note(self.me, f"rejects: {reason}")
+
+
+class Network:
+    """Participants, and every message between them until it is delivered or lost."""
+
+    def __init__(
+        self,
+        nodes: int,
+        settings: Settings,
+        *,
+        validators: Sequence[int] | None = None,
+        edges: Iterable[tuple[int, int]] | None = None,
+        twins: Iterable[int] = (),
+        delay: Callable[[int, int], int] | None = None,
+        identities: Identities | None = None,
+    ) -> None:
+        """`edges`: the overlay, complete without them. `twins`: nodes that run twice. `delay`: ns from node to node."""
+        self.nodes = nodes
+        self.settings = settings
+        self.validators = tuple(range(nodes) if validators is None else validators)
+        self.edges = [(a, b) for a in range(nodes) for b in range(a)] if edges is None else list(edges)
+        self.delay = delay or (lambda source, target: 0)
+        self.identities = identities or KeyedHash(0)
+        self.now = 0
+        self.queue: list[Envelope] = []  # a heap
+        self.sent: dict[str, int] = {}  # copies by name of the message type
+        self.notes: list[tuple[int, str]] = []
+        self.groups: list[frozenset[int]] = []  # of the partition, if there is one
+        self._count = 0
+        self._batches = 0
+        self.places = [Place(self, place, me) for place, me in enumerate((*range(nodes), *twins))]
+
+    def peers(self, node: int) -> tuple[int, ...]:
+        """A node's neighbours in the overlay."""
+        return tuple(sorted({a + b - node for a, b in self.edges if node in (a, b)}))
+
+    def places_of(self, node: int) -> list[int]:
+        """Where a node runs: one place, or two for a twin."""
+        return [place.place for place in self.places if place.me == node]
+
+    def count(self) -> int:
+        """A number for whatever happens in order."""
+        self._count += 1
+        return self._count
+
+    def note(self, node: int, text: str) -> None:
+        """Something that a node did."""
+        self.notes.append((node, text))
+
+    # ------------------------------------------------------------------------------------------------------- nodes
+
+    def start(self) -> None:
+        """Start every place."""
+        for place in self.places:
+            self.restart(place.place)
+
+    def restart(self, place: int) -> None:
+        """Start a place, with nothing but what it had persisted."""
+        world = self.places[place]
+        world.timers.clear()
+        world.participant = Participant(world, self.settings)
+        world.participant.start()
+
+    def crash(self, place: int) -> None:
+        """Kill a place; what is on its way to it is lost if it arrives before the restart."""
+        self.places[place].participant = None
+        self.places[place].timers.clear()
+
+    def submit(self, place: int, count: int = 1, size: int = 10) -> None:
+        """The clients of a node submit a batch."""
+        participant = self.places[place].participant
+        if participant is not None:
+            self._batches += 1
+            participant.on_transactions(Batch(self.places[place].me, self._batches << WINDOW_BITS, count, size))
+
+    # ---------------------------------------------------------------------------------------------------- messages
+
+    def post(self, source: int, target: int, message: Message) -> None:
+        """Put a message on its way."""
+        name = type(message).__name__
+        self.sent[name] = self.sent.get(name, 0) + 1
+        due = self.now + self.delay(self.places[source].me, self.places[target].me)
+        heappush(self.queue, Envelope(due, self.count(), source, target, message))
+
+    def connected(self, source: int, target: int) -> bool:
+        """Whether no partition separates two places."""
+        pair = {self.places[source].me, self.places[target].me}
+        return not self.groups or any(pair <= group for group in self.groups)
+
+    def deliver(self, envelope: Envelope) -> bool:
+        """Deliver a message that has been taken from the queue. False where it is lost at its receiver."""
+        participant = self.places[envelope.target].participant
+        if participant is None or not self.connected(envelope.source, envelope.target):
+            return False
+        participant.on_message(self.places[envelope.source].me, envelope.message)
+        return True
+
+    def take(self, chosen: Callable[[Envelope], bool]) -> list[Envelope]:
+        """Take messages off the queue, in the order in which they were sent."""
+        taken = sorted(envelope for envelope in self.queue if chosen(envelope))
+        if taken:
+            self.queue = [envelope for envelope in self.queue if not chosen(envelope)]
+            heapify(self.queue)
+        return taken
+
+    def settle(self, limit: int = 100_000) -> None:
+        """Deliver everything, and what comes of it, in the order of sending; time stands still."""
+        for _ in range(limit):
+            if not self.queue:
+                return
+            self.deliver(heappop(self.queue))
+        raise AssertionError("the network does not come to rest")
+
+    # -------------------------------------------------------------------------------------------------------- time
+
+    def next_timer(self) -> tuple[int, int, Place, str] | None:
+        """When the next timer is due, its order, where, and its name."""
+        timers = [(*timer, place, name) for place in self.places for name, timer in place.timers.items()]
+        return min(timers, key=lambda timer: timer[:2], default=None)
+
+    def ring(self, place: Place, name: str) -> None:
+        """Let a timer be due."""
+        del place.timers[name]
+        if place.participant is not None:
+            place.participant.on_timer(name)
+
+    def wait(self, duration: int) -> None:
+        """Let time pass without delivering anything; timers are due."""
+        end = self.now + duration
+        while (timer := self.next_timer()) is not None and timer[0] <= end:
+            self.now = max(self.now, timer[0])
+            self.ring(timer[2], timer[3])
+        self.now = end
+
+    def run(self, duration: int) -> None:
+        """Let the network run by itself: messages arrive after their delay, timers are due."""
+        end = self.now + duration
+        while True:
+            timer = self.next_timer()
+            arrival = self.queue[0].due if self.queue else end + 1
+            if timer is not None and timer[0] < arrival:
+                if timer[0] > end:
+                    break
+                self.now = timer[0]
+                self.ring(timer[2], timer[3])
+            elif arrival <= end:
+                self.now = max(self.now, arrival)
+                self.deliver(heappop(self.queue))
+            else:
+                break
+        self.now = end
+
+    def check_agreement(self, correct: Iterable[int]) -> None:
+        """Raise AssertionError where two correct places have different final blocks at one height."""
+        chains = [self.places[place].final for place in correct]
+        for chain in chains:
+            for one, other in zip(chain, max(chains, key=len), strict=False):
+                assert one.id == other.id, f"two final blocks at height {one.height}"
+
+
+# ------------------------------------------------------------------------------------------------------- transcripts
+
+
+def replay(path: Path) -> None:
+    """Run a transcript and compare. Raises AssertionError with the whole of what happened where it differs."""
+    text = path.read_text(encoding="utf-8")
+    happened = "".join(_rerun(text))
+    if os.environ.get("NETSIM_REWRITE"):
+        path.write_text(happened, encoding="utf-8")
+    assert happened == text, f"{path.name} differs; what happens now is:\n{happened}"
+
+
+def _rerun(text: str) -> Iterator[str]:
+    """The same transcript with what happens now."""
+    transcript = _Transcript()
+    lines = iter(text.splitlines())
+    for line in lines:
+        yield line + "\n"
+        if line == "----":
+            raise ValueError("a result without a command")
+        if line and not line.startswith("#"):
+            happened = transcript.run(line)
+            for old in lines:
+                if not old:
+                    break
+            yield "\n".join(("----", *happened, "", ""))
+
+
+class _Transcript:
+    """The commands of a transcript, one method each."""
+
+    def __init__(self) -> None:
+        self.network = Network(0, settings())
+
+    def run(self, line: str) -> list[str]:
+        """Execute one line; what happened, line by line."""
+        command, *words = line.split()
+        options = dict(word.split("=", 1) for word in words if "=" in word)
+        arguments = [word for word in words if "=" not in word]
+        lines: list[str] = getattr(self, f"do_{command}")(*arguments, **options)
+        lines += self._notes()
+        return lines or ["ok"]
+
+    def do_nodes(self, count: str, gossip: str = "direct", ring: str = "", **parameters: str) -> list[str]:
+        """A new network. Durations in ms."""
+        values: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in parameters.items()}
+        for name in ("block_interval", "timeout"):
+            if name in values:
+                values[name] *= MS
+        nodes = int(count)
+        edges = [(node, (node + 1) % nodes) for node in range(nodes)] if ring else None
+        strategy: type[Gossip] = Flood if gossip == "flood" else Direct
+        self.network = Network(nodes, settings(gossip=strategy, **values), edges=edges)
+        self.network.start()
+        return []
+
+    def do_submit(self, node: str, count: str) -> list[str]:
+        """Clients of a node submit transactions."""
+        self.network.submit(int(node), int(count))
+        return []
+
+    def do_deliver(self, **filters: str) -> list[str]:
+        """Deliver what matches, and whatever matches of what comes of it, until nothing does."""
+        lines = []
+        while copies := self._first(filters):
+            lost = [copy.target for copy in copies if not self.network.deliver(copy)]
+            delivered = [copy for copy in copies if copy.target not in lost]
+            if delivered:
+                lines.append(_line(delivered))
+            if lost:
+                lines.append(_line([copy for copy in copies if copy.target in lost]) + " is lost")
+            lines += self._notes()
+        return lines
+
+    def do_drop(self, **filters: str) -> list[str]:
+        """Lose what is on its way and matches."""
+        lines = []
+        while copies := self._first(filters):
+            lines.append(_line(copies) + " is lost")
+        return lines
+
+    def do_double(self, **filters: str) -> list[str]:
+        """Send a second copy of what is on its way and matches."""
+        lines = []
+        for copy in sorted(envelope for envelope in self.network.queue if _matches(envelope, filters)):
+            self.network.post(copy.source, copy.target, copy.message)
+            lines.append(_line([copy]) + " again")
+        return lines
+
+    def do_wait(self, duration: str) -> list[str]:
+        """Let time pass, in ms."""
+        self.network.wait(int(duration) * MS)
+        return []
+
+    def do_cut(self, *groups: str) -> list[str]:
+        """Partition the network into groups of nodes."""
+        self.network.groups = [frozenset(map(int, group)) for group in groups]
+        return []
+
+    def do_heal(self) -> list[str]:
+        """End the partition."""
+        self.network.groups = []
+        return []
+
+    def do_crash(self, node: str) -> list[str]:
+        """Kill a node."""
+        self.network.crash(int(node))
+        return []
+
+    def do_restart(self, node: str) -> list[str]:
+        """Start a node again."""
+        self.network.restart(int(node))
+        return []
+
+    def do_propose(self, node: str, view: str, created: str, to: str) -> list[str]:
+        """Put into a node's mouth a proposal for the height above its head, which its program would not make."""
+        world = self.network.places[int(node)]
+        assert world.participant is not None
+        head = world.participant.chain.head
+        block = Block(head.height + 1, head.id, world.me, int(created))
+        message = PrePrepare(world.me, b"", int(view), block).signed(world.sign)
+        for target in map(int, to):
+            self.network.post(world.place, target, message)
+        return []
+
+    def do_falsify(self, **filters: str) -> list[str]:
+        """Let a new view that is on its way propose nothing anew, whatever its view changes call for."""
+        lines = []
+        while copies := self._first({"kind": "NewView", **filters}):
+            world, message = self.network.places[copies[0].source], copies[0].message
+            assert isinstance(message, NewView)
+            false = msgspec.structs.replace(message, signature=b"", proposals=()).signed(world.sign)
+            filters["below"] = str(copies[0].order)
+            for copy in copies:
+                self.network.post(copy.source, copy.target, false)
+            lines.append(_line(copies) + f" becomes {false}")
+        return lines
+
+    def do_status(self) -> list[str]:
+        """Where each node stands."""
+        lines = []
+        for world in self.network.places:
+            if world.participant is None:
+                lines.append(f"{world.me} is down")
+            else:
+                head, replica = world.participant.chain.head, world.participant.consensus
+                assert isinstance(replica, PBFT)
+                state = "in" if replica.active else "waits for"
+                lines.append(f"{world.me} {state} v{replica.view}, head h{head.height} {short(head.id)}")
+        return lines
+
+    def _first(self, filters: Mapping[str, str]) -> list[Envelope]:
+        """Take the copies of the first message that matches."""
+        first = min((envelope for envelope in self.network.queue if _matches(envelope, filters)), default=None)
+        if first is None:
+            return []
+
+        def same(envelope: Envelope) -> bool:
+            return (
+                envelope.message is first.message and envelope.source == first.source and _matches(envelope, filters)
+            )
+
+        return self.network.take(same)
+
+    def _notes(self) -> list[str]:
+        """What the nodes did since the last time; the same of several in one line."""
+        lines: list[tuple[str, str]] = []
+        for node, text in self.network.notes:
+            if lines and lines[-1][1] == text:
+                lines[-1] = lines[-1][0] + str(node), text
+            else:
+                lines.append((str(node), text))
+        self.network.notes.clear()
+        return [f"  {nodes} {text}" for nodes, text in lines]
+
+
+def _line(copies: Sequence[Envelope]) -> str:
+    targets = "".join(str(copy.target) for copy in copies)
+    return f"{copies[0].source}->{targets} {copies[0].message}"
+
+
+def _matches(envelope: Envelope, filters: Mapping[str, str]) -> bool:
+    """`from` and `to` are sets of digits; `kind` names message types, separated by commas."""
+    return (
+        str(envelope.source) in filters.get("by", str(envelope.source))
+        and str(envelope.target) in filters.get("to", str(envelope.target))
+        and type(envelope.message).__name__ in filters.get("kind", type(envelope.message).__name__).split(",")
+    )

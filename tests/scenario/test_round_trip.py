@@ -1,0 +1,197 @@
+"""The resolved text is the same scenario in the same language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netsim.scenario import Scenario
+
+from .reading import SMALL, WHOLE, read
+
+DELAYS = st.integers(0, 10**9).map(lambda ns: f"{ns} ns") | st.sampled_from(["0 s", "4.5 ms", "1e3 us"])
+POSITIVE = st.integers(1, 10**9).map(lambda ns: f"{ns} ns")
+SHARES = st.floats(0, 99.9).map(lambda share: f"{share!r} %")
+WIDTHS = st.just("unlimited") | st.integers(1, 10**12).map(lambda bits: f"{bits} bps")
+NUMBERS = st.floats(-1e9, 1e9).map(repr)
+PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\n"), max_size=60)
+
+
+def names(count: int, words: list[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(words), min_size=1, max_size=count, unique=True)
+
+
+def mapping(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the fields."""
+    return st.fixed_dictionaries({}, optional={name.rstrip("_"): field for name, field in fields.items()})
+
+
+def distribution(kind: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"distribution": st.just(kind), **fields})
+
+
+DISTRIBUTIONS = st.one_of(
+    DELAYS,
+    distribution("constant", value=DELAYS),
+    distribution("uniform", low=st.just("1 ms"), high=st.integers(1_000_000, 10**9).map(lambda ns: f"{ns} ns")),
+    distribution("normal", mean=DELAYS, deviation=DELAYS, minimum=DELAYS),
+    distribution("lognormal", median=POSITIVE, sigma=st.floats(0, 5).map(repr)),
+    distribution("lognormal", median=st.just("1 ms"), p99=st.integers(10**6, 10**9).map(lambda ns: f"{ns} ns")),
+    distribution("pareto", scale=POSITIVE, shape=st.floats(1, 100).map(repr)),
+    distribution("pareto", scale=st.just("1 ms"), mean=st.integers(1_100_000, 10**9).map(lambda ns: f"{ns} ns")),
+    distribution("gamma", mean=POSITIVE, deviation=POSITIVE),
+    distribution("quantiles", points=st.just({"0 %": "1 ms", "12.5 %": "1 ms", "99.9 %": "7 ms", "100 %": "1 s"})),
+)
+NODES = ["a-0", "a-1", "a-2", "a-3", "b-0", "x", "y", "z"]
+WHERE = st.just("all") | names(3, ["a-0", "a-1", "b", "z"])
+TIME = {"at": st.integers(0, 29).map(lambda at: f"{at} s")}
+SOME_TIME = {"for": st.integers(1, 60).map(lambda length: f"{length} s")}
+FAULTS = st.one_of(
+    st.fixed_dictionaries(TIME | {"crash": names(4, NODES)}, optional=SOME_TIME),
+    st.fixed_dictionaries(TIME | {"crash": names(3, ["a", "b", "c"])}, optional=SOME_TIME),
+    st.fixed_dictionaries(
+        TIME | {"block": st.fixed_dictionaries({"from": names(3, NODES), "to": names(2, ["a", "c"])})},
+        optional=SOME_TIME,
+    ),
+    st.fixed_dictionaries(
+        TIME
+        | {
+            "partition": names(7, NODES)
+            .map(lambda nodes: [nodes[: len(nodes) // 2 + 1], nodes[len(nodes) // 2 + 1 :]])
+            .map(lambda groups: [group for group in groups if group])
+        },
+        optional=SOME_TIME,
+    ),
+)
+SCENARIOS = mapping(
+    name=st.text(st.characters(categories=["L", "N", "Zs", "P"], exclude_characters="/\\"), min_size=1).filter(
+        str.strip
+    ),
+    description=PRINTABLE,
+    seed=st.integers(0, 10**17).map(str),
+    warmup=st.integers(0, 29).map(lambda warmup: f"{warmup} s"),
+    access=mapping(
+        lab=mapping(
+            extends=st.sampled_from(["5g", "fibre", "leased", "ideal"]),
+            description=PRINTABLE,
+            up=DISTRIBUTIONS,
+            down=DISTRIBUTIONS,
+            core=DELAYS,
+            bandwidth=WIDTHS | mapping(up=WIDTHS, down=WIDTHS),
+        ),
+        leased=mapping(extends=st.sampled_from(["leased", "5g"]), up=DISTRIBUTIONS),
+    ),
+    backbone=mapping(
+        route_factor=st.floats(1, 10).map(repr),
+        delay=DELAYS,
+        links=st.lists(
+            st.fixed_dictionaries(
+                {"between": st.sampled_from([["a", "b"], ["a", "a"], ["b", "c"]])},
+                optional={"delay": DISTRIBUTIONS, "jitter": DELAYS, "loss": SHARES, "bandwidth": WIDTHS},
+            ),
+            max_size=3,
+            unique_by=lambda link: str(link["between"]),
+        ),
+    ),
+    transport=st.sampled_from(["stream", "datagram"]),
+    overlay=st.sampled_from(
+        [
+            "complete",
+            {"topology": "ring"},
+            {"topology": "random-regular", "degree": "3"},
+            {"topology": "small-world", "rewire": "12.5 %"},
+            {"topology": "scale-free", "links": "1"},
+        ]
+    ),
+    gossip=st.sampled_from(["flood", {"protocol": "direct"}, {"votes": "flood"}, {"blocks": {"protocol": "flood"}}]),
+    consensus=mapping(
+        block_interval=DELAYS,
+        block_size=st.integers(10**6, 10**9).map(lambda size: f"{size} B"),
+        timeout=POSITIVE,
+        empty_blocks=st.sampled_from(["when-needed", "always", "never"]),
+        quorum=st.sampled_from(["auto", "1"]),
+        validators=WHERE,
+    ),
+    workload=mapping(
+        rate=st.floats(0, 1e5).map(lambda rate: f"{rate!r} /s"),
+        size=st.integers(1, 10**5).map(lambda size: f"{size} B"),
+        arrival=st.sampled_from(["poisson", "uniform"]),
+        from_=WHERE,
+        batch=POSITIVE,
+    ),
+    compute=mapping(sign=DELAYS, verify=DELAYS, execute=DELAYS),
+    faults=st.lists(FAULTS, max_size=4),
+    emulation=mapping(
+        broker=st.sampled_from(["embedded", "mosquitto", "mqtt://u:p@h:1883", "mqtts://[::1]:8883"]),
+        nodes_per_process=st.just("auto") | st.integers(1, 99).map(str),
+        pace=st.sampled_from(["lockstep", "clock"]),
+        dilation=st.floats(0.001, 1000).map(repr),
+        fidelity=mapping(displaced=SHARES, displacement_p99=DELAYS),
+    ),
+    expect=mapping(
+        **{
+            "safety.agreement": st.just("holds"),
+            "blocks.open": NUMBERS,
+            "finality.by_site.b.p50": st.fixed_dictionaries({"max": NUMBERS}),
+            "version": st.text(st.characters(categories=["L", "N", "P"]), min_size=1),
+        }
+    ),
+    trace=st.sampled_from(["full", "blocks", "summary"]),
+)
+SITES = {
+    "a": {"nodes": "4", "location": ["22.5", "114.1"], "access": "lab"},
+    "b": {"location": ["-1e-3", "0"]},
+    "c": {
+        "nodes": [{"name": "x"}, {"name": "y", "access": "leased"}, {"name": "z", "access": "5g"}],
+        "location": ["31.299", "120.585"],
+    },
+}
+
+
+def again(scenario: Scenario) -> Scenario:
+    return read(scenario.text)
+
+
+@settings(max_examples=150)
+@given(SCENARIOS)
+def test_reading_the_resolved_text_gives_an_equal_scenario(tree: dict[str, Any]) -> None:
+    tree = {"sites": SITES, **tree}
+    tree["access"] = {"lab": {}, **tree.get("access", {})}
+    scenario = read(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+    assert again(scenario) == scenario
+
+
+def test_it_says_what_the_file_does_not() -> None:
+    text = read(SMALL).text
+    assert "duration: 30 s\n" in text
+    assert "block_interval: 1 s\n" in text
+    assert "up: {distribution: uniform, low: 500 us, high: 1.5 ms}\n" in text
+
+
+def test_the_profile_of_a_site_whose_nodes_all_use_others_is_kept() -> None:
+    text = "sites: {a: {nodes: [{name: x, access: ideal}], access: lab}}\naccess: {lab: {core: 1 ms}}\n"
+    assert again(read(text)) == read(text)
+
+
+def test_what_changes_nothing_that_is_simulated_leaves_the_hash() -> None:
+    whole = read(WHOLE)
+    for same in (
+        ["description=other words", "access.5g-factory.description=other words"],
+        ["emulation.pace=lockstep", "emulation.broker=embedded"],
+        ["expect={}"],
+    ):
+        other = read(WHOLE, same)
+        assert other.text != whole.text
+        assert other.sha256 == whole.sha256
+
+
+def test_what_changes_a_result_changes_the_hash() -> None:
+    hashes = {read(WHOLE, [change]).sha256 for change in ("seed=7", "seed=8", "trace=full", "workload.rate=1 /s")}
+    assert len(hashes) == 4
+
+
+def test_two_ways_to_say_the_same_have_one_hash() -> None:
+    assert read(SMALL).sha256 == read(f"duration: 0.5 min\n{SMALL}gossip: {{protocol: direct}}\n").sha256
