@@ -74,15 +74,12 @@ def run(
     if broker is not None:
         overrides.append(f"emulation.broker={broker}")
     loaded = _load(scenario, overrides, seed)
-    from netsim.engine.plan import Plan
+    plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
     from netsim.run import new_folder
     from netsim.run import run as run_plan
 
-    plan = Plan(loaded)
-    if engine is Engine.emulate:
-        _check_layout(scenario, plan)
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
         with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
@@ -102,11 +99,9 @@ def run(
 def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> None:
     """Validate a scenario and say what it would start, and start nothing."""
     loaded = _load(scenario, set_ or (), seed)
+    plan = _plan(scenario, loaded, emulated=True)
     from netsim.engine.layout import places, shortest_link
-    from netsim.engine.plan import Plan
 
-    plan = Plan(loaded)
-    _check_layout(scenario, plan)
     processes = places(plan)
     shortest = shortest_link(plan, processes)
     sites = ", ".join(f"{name} {len(site.nodes)}" for name, site in loaded.sites.items())
@@ -132,10 +127,9 @@ def graph(
     """Draw a scenario's network, or write it for another tool."""
     file = source / "scenario.yaml" if source.is_dir() else source
     loaded = _load(file, set_ or (), seed)
-    from netsim.network import Network
+    network = _plan(file, loaded, emulated=False).network
     from netsim.report.graph import figures, write
 
-    network = Network(loaded)
     target = output or Path(f"{loaded.name}.svg")
     try:
         write(network.graph, target, loaded.name)
@@ -180,14 +174,18 @@ def _load(path: Path, overrides: list[str] | tuple[str, ...], seed: int | None) 
         raise typer.Exit(WRONG) from None
 
 
-def _check_layout(path: Path, plan: Plan) -> None:
-    """Exit code 2 where the scenario cannot be emulated in the processes that it asks for."""
-    from netsim.engine.layout import LayoutError, lookahead, places
+def _plan(path: Path, scenario: Scenario, emulated: bool) -> Plan:
+    """What the scenario comes to, or exit code 2 where it cannot be built or emulated in the processes it asks for."""
+    from netsim.engine.layout import lookahead, places
+    from netsim.engine.plan import Plan
 
     try:
-        lookahead(plan, places(plan))
-    except LayoutError as error:
+        plan = Plan(scenario)
+        if emulated:
+            lookahead(plan, places(plan))
+    except ValueError as error:
         _fail(WRONG, f"{path}: {error}")
+    return plan
 
 
 def _folder(out: Path) -> Path:

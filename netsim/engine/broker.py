@@ -178,6 +178,8 @@ def _mosquitto(home: Path) -> _Program:
         "user root\n"  # started by root it stays root, or it could not read its files
         "persistence false\n"
         "set_tcp_nodelay true\n"
+        "max_queued_messages 0\n"
+        "max_queued_bytes 0\n"
         "max_inflight_messages 0\n"
         "connection_messages false\n"
         "log_dest stderr\n"

@@ -13,7 +13,8 @@ from pydantic import PlainValidator, ValidationInfo
 
 from netsim.catalogue import Catalogue
 from netsim.scenario import units
-from netsim.scenario.fields import Section, Text, choose, reader, write_parameter
+from netsim.scenario.declared import choose, write_parameter
+from netsim.scenario.fields import Section, Text, reader
 from netsim.scenario.model import Distribution, DistributionKind
 
 LONGEST = 3600 * 10**9  # ns; a link that takes longer is down

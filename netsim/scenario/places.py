@@ -36,15 +36,13 @@ class Places:
             self._claim(name, ("sites", name))
         for name, section in sections.items():
             self._add_site(name, section)
+        self._numbers[_EVERYBODY] = tuple(range(len(self.nodes)))
 
     def numbers(self, names: Iterable[str], path: Path, taken: dict[int, str] | None = None) -> tuple[int, ...]:
         """The nodes that a list at a path means, ascending; `all` is everybody.
 
         Unknown names and nodes that are named twice become problems; `taken` carries the nodes that were named before.
         """
-        names = tuple(names)
-        if names == (_EVERYBODY,):
-            return tuple(range(len(self.nodes)))
         taken = {} if taken is None else taken
         found = []
         for place, name in enumerate(names):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from netsim.catalogue import Catalogue
+from netsim.scenario.declared import lookup
 from netsim.scenario.document import Path
-from netsim.scenario.fields import lookup
 from netsim.scenario.findings import Findings
 from netsim.scenario.model import Access, Distribution
 from netsim.scenario.problem import suggestion

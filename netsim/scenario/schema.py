@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo, model_validator
 
 from netsim.scenario import units
+from netsim.scenario.declared import Chosen, catalogue_of, choose, chosen, lookup
 from netsim.scenario.distribution import Delay, FixedDelay
 from netsim.scenario.fields import (
     NOT_BUILT,
     Bandwidth,
-    Chosen,
     Duration,
     Line,
     NotBuilt,
@@ -25,12 +25,8 @@ from netsim.scenario.fields import (
     Share,
     Span,
     Text,
-    catalogue_of,
-    choose,
-    chosen,
     each,
     key,
-    lookup,
     one,
     positive,
     reader,
@@ -309,7 +305,7 @@ def _groups(value: Any) -> tuple[tuple[str, ...], ...]:
 
 
 class PartitionSection(FaultSection):
-    """Groups that cannot talk to each other."""
+    """Groups that cannot talk to each other. The nodes that none of them names are one more group."""
 
     partition: Annotated[tuple[tuple[str, ...], ...], PlainValidator(_groups)]
 

@@ -11,8 +11,8 @@ import yaml
 
 from netsim.catalogue import Catalogue, Kind
 from netsim.scenario import units
+from netsim.scenario.declared import write_parameter
 from netsim.scenario.distribution import write_distribution
-from netsim.scenario.fields import write_parameter
 from netsim.scenario.model import Access, Choice, Expectation, Fault, Link, Scenario, Site, names_of
 
 _LINE = 100  # characters of what is still written in one line

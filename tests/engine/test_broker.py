@@ -162,7 +162,8 @@ async def test_a_slow_subscriber_loses_nothing(kind: str, tmp_path: Path) -> Non
         for number in range(count):  # in one go: the event loop, which both share, reads nothing meanwhile
             await fast.publish("a", number.to_bytes(4, "big") * 500)
         messages = slow.messages()
-        received = [int.from_bytes((await anext(messages))[1][:4], "big") for _ in range(count)]
+        async with asyncio.timeout(30):  # for what does not come
+            received = [int.from_bytes((await anext(messages))[1][:4], "big") for _ in range(count)]
         assert received == list(range(count))
 
 

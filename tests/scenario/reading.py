@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import yaml
 
 from netsim import catalogue
 from netsim.scenario import Scenario, ScenarioError, parse
@@ -94,3 +97,15 @@ def problems(text: str, overrides: Sequence[str] = (), seed: int | None = None) 
     except ScenarioError as error:
         return [str(problem) for problem in error.problems]
     return []
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes everything out, even where the same object stands twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def dump(tree: dict[str, Any]) -> str:
+    """A tree as YAML."""
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)

@@ -132,7 +132,7 @@ from .reading import SMALL, WHOLE, problems, read
         (
             f"{SMALL}access: {{lab: {{up: {{distribution: gauss}}}}}}\n",
             "2:35: `distribution` is `gauss`, which is no distribution; there are constant, uniform, normal, "
-            "lognormal, pareto, gamma, quantiles, empirical",
+            "lognormal, pareto, gamma, quantiles",
         ),
         # sites and nodes
         ("sites: {}\n", "1:1: `sites` is missing: a scenario needs nodes somewhere"),
@@ -258,6 +258,14 @@ from .reading import SMALL, WHOLE, problems, read
         (
             f"{SMALL}faults: [{{at: 1 s, partition: [[suzhou]]}}]\n",
             "2:31: `partition` separates nobody: all nodes are in one group",
+        ),
+        (
+            f"{SMALL}faults: [{{at: 1 s, partition: [all]}}]\n",
+            "2:31: `partition` separates nobody: all nodes are in one group",
+        ),
+        (
+            f"{SMALL}faults: [{{at: 1 s, partition: [all, [suzhou-1]]}}]\n",
+            "2:38: `partition` names suzhou-1 twice (as `all` and as `suzhou-1`)",
         ),
         (
             f"{SMALL}faults: [{{at: 1 s, partition: []}}]\n",

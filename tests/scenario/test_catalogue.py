@@ -9,7 +9,7 @@ import pytest
 from netsim import catalogue
 from netsim.catalogue import KINDS, Entry, Parameter
 from netsim.scenario import Distribution, defaults
-from netsim.scenario.fields import read_parameter, write_parameter
+from netsim.scenario.declared import read_parameter, write_parameter
 from netsim.scenario.listing import NOTHING
 from netsim.scenario.summary import keys
 

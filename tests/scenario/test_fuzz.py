@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +12,7 @@ from netsim import catalogue
 from netsim.scenario import Scenario, ScenarioError, load
 from netsim.scenario.schema import Language
 
-from .reading import WHOLE, read
+from .reading import WHOLE, dump, read
 
 NASTY = [
     *(
@@ -70,7 +69,7 @@ def outcome(text: str, overrides: list[str] | None = None) -> Scenario | list[st
         return lines
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_scenario_with_its_words_exchanged(data: st.DataObject) -> None:
     text = WHOLE
@@ -81,7 +80,7 @@ def test_a_scenario_with_its_words_exchanged(data: st.DataObject) -> None:
     outcome(text)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_a_scenario_with_its_lines_and_letters_disturbed(data: st.DataObject) -> None:
     lines = list(LINES)
@@ -108,13 +107,13 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(Language.key_names()), TREES, max_size=6))
 def test_sections_of_any_shape(tree: dict[str, Any]) -> None:
-    outcome(yaml.safe_dump({"sites": {"suzhou": {"nodes": "4"}}, **tree}))
+    outcome(dump({"sites": {"suzhou": {"nodes": "4"}}, **tree}))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.sampled_from(Language.key_names()), st.lists(WORDS, max_size=3), WORDS), max_size=3))
 def test_overrides_of_any_kind(overrides: list[tuple[str, list[str], str]]) -> None:
     outcome(WHOLE, [".".join([key, *path]) + f"={value}" for key, path, value in overrides])

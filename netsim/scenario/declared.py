@@ -1,0 +1,161 @@
+"""What the catalogue declares, as a part of the schema: choices of entries, and their parameters.
+
+An entry's declared parameters become keys of the section that chooses it, so a new protocol or topology needs nothing
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, ValidationInfo, create_model
+
+from netsim.catalogue import Catalogue, Entry, Kind, Parameter, Unit
+from netsim.scenario import units
+from netsim.scenario.fields import NOT_BUILT, Line, Section, each, key, one, one_of, refuse, text
+from netsim.scenario.problem import suggestion
+
+_NOUNS: dict[Kind, str] = {
+    "protocols": "protocol",
+    "gossip": "gossip strategy",
+    "access": "access profile",
+    "topologies": "topology",
+    "faults": "fault",
+    "transports": "transport",
+    "brokers": "broker",
+    "distributions": "distribution",
+}
+_PARSERS: dict[Unit, Callable[[str], Any]] = {
+    "duration": units.duration,
+    "size": units.size,
+    "bandwidth": units.bandwidth,
+    "share": units.share,
+    "rate": units.rate,
+    "integer": units.integer,
+    "number": units.number,
+    "text": text,
+}
+_WRITERS: dict[Unit, Callable[[Any], str]] = {
+    "duration": units.write_duration,
+    "size": units.write_size,
+    "bandwidth": units.write_bandwidth,
+    "share": units.write_share,
+    "rate": units.write_rate,
+    "integer": str,
+    "number": units.write_number,
+    "choice": str,
+    "text": str,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An entry that a scenario chose, its parameters, and the section that chose it."""
+
+    entry: Entry
+    parameters: dict[str, Any]
+    section: Section
+
+
+def catalogue_of(info: ValidationInfo) -> Catalogue:
+    """The catalogue that a scenario is validated with."""
+    catalogue: Catalogue = (info.context or {})["catalogue"]
+    return catalogue
+
+
+def lookup(catalogue: Catalogue, kind: Kind, name: str) -> Entry:
+    """A built entry. Raises ValueError for one that is unknown or only planned."""
+    if not name:
+        raise ValueError("has no value")
+    entry = catalogue.find(kind, name)
+    if entry is not None and entry.built:
+        return entry
+    if entry is not None:
+        raise ValueError(f"is `{name}`, which {NOT_BUILT}")
+    if kind == "protocols" and ":" in name:
+        raise ValueError(f"is `{name}`; a protocol of one's own {NOT_BUILT}")
+    hint = suggestion(name, (entry.name for entry in catalogue.entries(kind)))
+    built = ", ".join(entry.name for entry in catalogue.entries(kind) if entry.built)
+    raise ValueError(f"is `{name}`, which is no {_NOUNS[kind]}{hint or f'; there are {built}'}")
+
+
+def choose(kind: Kind, section: type[Section], value: Any, info: ValidationInfo) -> Chosen:
+    """Read a choice: a name alone, or a mapping of the section's keys and the entry's own parameters.
+
+    The section's first field is the one that holds the name.
+    """
+    key, field = next(iter(section.model_fields.items()))
+    given = {key: value} if isinstance(value, str) else value
+    if not isinstance(given, dict):
+        raise ValueError("is a name or a mapping of keys, not a list")
+    if key not in given and field.is_required():
+        raise refuse(Line(f"`{key}` is missing", sentence=True))
+    try:
+        entry = lookup(catalogue_of(info), kind, one(given.get(key, field.default)))
+    except ValueError as error:
+        raise refuse(Line(str(error), () if isinstance(value, str) else (key,))) from None
+    read = _section_of(entry, section).model_validate(given, context=info.context)
+    parameters = {parameter.name: getattr(read, f"parameter_{n}") for n, parameter in enumerate(entry.parameters)}
+    return Chosen(entry, parameters, read)
+
+
+def chosen(kind: Kind, section: type[Section]) -> PlainValidator:
+    """A field that is a choice from the catalogue."""
+    return PlainValidator(partial(choose, kind, section))
+
+
+@lru_cache(maxsize=256)
+def _section_of(entry: Entry, base: type[Section]) -> type[Section]:
+    """The base's keys and an entry's parameters as one section."""
+    fields: dict[str, Any] = {}
+    for n, parameter in enumerate(entry.parameters):
+        default = ... if parameter.default is None else parameter.default
+        field = Annotated[Any, PlainValidator(partial(read_parameter, parameter))]
+        fields[f"parameter_{n}"] = (field, key(default, parameter.says, parameter.name))
+    return create_model(base.__name__, __base__=base, **fields)
+
+
+def read_parameter(parameter: Parameter, value: Any) -> Any:
+    """Read a declared parameter; one of its words in place of a quantity is None. Raises ValueError."""
+    if parameter.unit == "points":
+        return _points(value)
+    given = one(value)
+    if parameter.unit == "choice":
+        return one_of(parameter.choices, given)
+    if given in parameter.choices:
+        return None
+    parsed = _PARSERS[parameter.unit](given)
+    if parameter.minimum is not None and parsed is not None and parsed < parameter.minimum:
+        raise ValueError(f"is `{given}`; the least is {write_parameter(parameter, parameter.minimum)}")
+    if parameter.maximum is not None and parsed is not None and parsed > parameter.maximum:
+        raise ValueError(f"is `{given}`; the most is {write_parameter(parameter, parameter.maximum)}")
+    return parsed
+
+
+def write_parameter(parameter: Parameter, value: Any) -> str:
+    """The inverse of `read_parameter`, for all but points."""
+    if value is None and parameter.choices:
+        return parameter.choices[0]
+    whole = parameter.unit in ("duration", "size", "bandwidth", "integer")
+    return _WRITERS[parameter.unit](int(value) if whole and value is not None else value)
+
+
+def _points(value: Any) -> tuple[tuple[float, int], ...]:
+    """`{0 %: 4 ms, …, 100 %: 14 ms}`: shares from 0 to 1, ascending, and durations that never fall."""
+    if not isinstance(value, dict):
+        raise ValueError("is a mapping from shares to durations, such as `{0 %: 4 ms, 100 %: 14 ms}`")
+    shares = each(((key, key) for key in value), units.share)
+    durations = each(value.items(), lambda inner: units.duration(one(inner)))
+    points = dict(zip(shares, durations, strict=True))
+    if len(points) < len(value):
+        raise ValueError("gives a share twice")
+    if not {0.0, 1.0} <= points.keys():
+        raise ValueError("needs `0 %` and `100 %`, the least and the most that is ever drawn")
+    ordered = tuple(sorted(points.items()))
+    if any(after < before for (_, before), (_, after) in pairwise(ordered)):
+        raise ValueError("has durations that fall while the shares rise")
+    return ordered

@@ -1,0 +1,59 @@
+"""What the documents say is so: every command in them runs, and every scenario in them is one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from netsim import catalogue
+from netsim.scenario import parse
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "scenarios/README.md")
+COMMAND = re.compile(r"^ {4}(tools/\S+.*?)(?: {2,}#.*)?$|`(tools/netsim [^`<]+)`", re.MULTILINE)
+
+
+def commands() -> list[str]:
+    """The commands that the documents give, each once; all but the one that runs these tests."""
+    found = [
+        match[1] or match[2] for name in DOCUMENTS for match in COMMAND.finditer((ROOT / name).read_text("utf-8"))
+    ]
+    return [command for command in dict.fromkeys(found) if command != "tools/test"]
+
+
+def test_the_commands_are_found() -> None:
+    assert "tools/netsim run scenarios/greater-bay.yaml" in commands()
+    assert len(commands()) > 12
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_in_the_documents_runs(command: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_scenario_in_the_documents_is_one(document: str) -> None:
+    for number, text in enumerate(re.findall(r"```yaml\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)):
+        parse(text, f"{document}, example {number}", catalogue=catalogue)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_the_documents_link_to_is_there(document: str) -> None:
+    folder = (ROOT / document).parent
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text("utf-8")):
+        assert (folder / target).exists(), target
+
+
+def test_every_shipped_scenario_is_described() -> None:
+    text = (ROOT / "scenarios/README.md").read_text("utf-8")
+    for path in (ROOT / "scenarios").glob("*.yaml"):
+        assert f"({path.name})" in text
