@@ -57,7 +57,7 @@ def settings(
     """Settings with the parameters above where none are given."""
     choice = Choice(gossip, gossip_parameters or {})
     chosen = {**PARAMETERS, **parameters}
-    return Settings(protocol, chosen, {kind: choice for kind in MESSAGE_KINDS}, chosen["block_size"])
+    return Settings(protocol, chosen, dict.fromkeys(MESSAGE_KINDS, choice), chosen["block_size"])
 
 
 @dataclass(order=True, slots=True)
@@ -458,9 +458,7 @@ class _Transcript:
             return []
 
         def same(envelope: Envelope) -> bool:
-            return (
-                envelope.message is first.message and envelope.source == first.source and _matches(envelope, filters)
-            )
+            return envelope.message is first.message and envelope.source == first.source and _matches(envelope, filters)
 
         return self.network.take(same)
 

@@ -43,6 +43,9 @@ from netsim.engine.worker import Job, Wrap, main
 _SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
 _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
+# What every process needs is imported once, before they are forked off; nothing in it starts threads.
+_PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
+_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519"]
 
 
 class Interrupted(Exception):
@@ -193,7 +196,7 @@ class _Coordinator:
     def _start(self, endpoint: Endpoint, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nobody multiplies matrices in there
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["netsim.engine.worker", "networkx", "netsim.node.pbft"])
+        context.set_forkserver_preload(_PRELOAD)
         resource_tracker.ensure_running()  # by itself, since it lifts the mask
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
         forkserver.ensure_running()

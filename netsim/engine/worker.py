@@ -8,6 +8,7 @@ what comes of it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 import traceback
@@ -126,6 +127,8 @@ class Worker:
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
+        self._loop.warm_up()
+        gc.freeze()  # what is there now stays: no need to look through it again and again
         await self._transport.subscribe([*self._outboxes, self._topics.grant(self._me), self._topics.all])
         await self.say(control.Hello(self._me))
         if self._clock:
