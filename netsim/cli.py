@@ -153,7 +153,7 @@ def list_(what: Annotated[str, typer.Argument(metavar="WHAT", help="; ".join((*c
         return
     if what not in catalogue.KINDS:
         _fail(WRONG, f"nothing is called {what!r}; there are {', '.join(catalogue.KINDS)} and defaults")
-    for entry in catalogue.entries(what):  # type: ignore[arg-type]
+    for entry in catalogue.entries(what):
         typer.echo(f"{entry.name}{'' if entry.built else '  (planned, not built yet)'}\n    {entry.says}")
         for name, fact in entry.facts:
             typer.echo(f"    {name}: {fact}")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from netsim.engine.tally import Tally
     from netsim.engine.worker import Wrap
     from netsim.measure import Summary
-    from netsim.trace import Trace
     from netsim.scenario import Scenario
+    from netsim.trace import Trace
 
 Observe: TypeAlias = "Callable[[str, int, Tally], None]"
 EngineName = Literal["emulate", "simulate"]
@@ -80,7 +81,7 @@ def run(
     work = folder / "work"
     try:
         work.mkdir()
-        (folder / "scenario.yaml").write_text(scenario.text, encoding="utf-8")
+        (folder / "scenario.yaml").write_text(_without_password(scenario), encoding="utf-8")
         log.info("%s, seed %d, %s, trace %s", scenario.name, scenario.seed, engine, scenario.trace)
         failure, exit_code = "", 0
         if engine == "emulate":
@@ -135,9 +136,7 @@ def _compare_with_twin(
     log.info("twin %s %s", fidelity.twin, fidelity.twin_differs)
 
 
-def _conclude(
-    plan: Plan, folder: Path, recorded: Trace, failure: str, exit_code: int, log: logging.Logger
-) -> Result:
+def _conclude(plan: Plan, folder: Path, recorded: Trace, failure: str, exit_code: int, log: logging.Logger) -> Result:
     """Write the trace, the graph and the summary, and find the exit code."""
     from netsim.measure import outcome, summarise
     from netsim.report.graph import write
@@ -149,6 +148,12 @@ def _conclude(
     exit_code = exit_code or outcome(summary)
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
     return Result(folder, summary, exit_code, failure, recorded.header.fidelity.twin_differs)
+
+
+def _without_password(scenario: Scenario) -> str:
+    """The resolved scenario as it may be passed on: a broker's password is nobody else's business."""
+    password = urlsplit(scenario.emulation.broker).password
+    return scenario.text if password is None else scenario.text.replace(f":{password}@", "@")
 
 
 def _phase(observe: Observe | None, phase: str) -> Callable[[int, Tally], None] | None:

@@ -76,6 +76,18 @@ def test_the_resolved_scenario_of_a_run_gives_the_same_run(small: Path, tmp_path
     assert json.loads(other.stdout)["trace_digest"] != first["trace_digest"]
 
 
+def test_a_brokers_password_is_not_written_down(small: Path, tmp_path: Path) -> None:
+    netsim(tmp_path, "run", small, "--engine", "simulate", "--broker", "mqtt://me:secret@127.0.0.1:1", "--out", "here")
+    assert "me@127.0.0.1:1" in (tmp_path / "here" / "scenario.yaml").read_text("utf-8")
+    assert not [file for file in (tmp_path / "here").iterdir() if b"secret" in file.read_bytes()]
+
+
+def test_a_broker_that_is_not_there_is_exit_code_4(small: Path, tmp_path: Path) -> None:
+    done = netsim(tmp_path, "run", small, "--broker", "mqtt://127.0.0.1:1", "--out", "here")
+    assert done.returncode == 4
+    assert "no connection to the broker at 127.0.0.1:1" in done.stderr
+
+
 def test_a_failed_expectation_is_exit_code_1(small: Path, tmp_path: Path) -> None:
     done = netsim(tmp_path, "run", small, "--engine", "simulate", "--set", "expect={blocks.finalised: {min: 1000}}")
     assert done.returncode == 1

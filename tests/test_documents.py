@@ -19,9 +19,7 @@ COMMAND = re.compile(r"^ {4}(tools/\S+.*?)(?: {2,}#.*)?$|`(tools/netsim [^`<]+)`
 
 def commands() -> list[str]:
     """The commands that the documents give, each once; all but the one that runs these tests."""
-    found = [
-        match[1] or match[2] for name in DOCUMENTS for match in COMMAND.finditer((ROOT / name).read_text("utf-8"))
-    ]
+    found = [match[1] or match[2] for name in DOCUMENTS for match in COMMAND.finditer((ROOT / name).read_text("utf-8"))]
     return [command for command in dict.fromkeys(found) if command != "tools/test"]
 
 

@@ -1,4 +1,4 @@
-"""The record: what is written is read back, a kill loses no whole row, and the digest sees every change and nothing else."""
+"""The record: what is written is read back, a kill loses no whole row, the digest sees every change and no more."""
 
 from __future__ import annotations
 

@@ -100,9 +100,7 @@ def emulate(
     fidelity.complete = failure is None
     if isinstance(failure, Aborted):
         fidelity.broker_lost = max(fidelity.broker_lost, failure.lost)
-    gathered = trace.gather(
-        plan.header("emulate", fidelity), [work / f"process-{place.index}" for place in processes]
-    )
+    gathered = trace.gather(plan.header("emulate", fidelity), [work / f"process-{place.index}" for place in processes])
     return Emulated(gathered, failure, coordinator.rejected, len(processes))
 
 
@@ -204,9 +202,7 @@ class _Coordinator:
         self._lifelines = []
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
-            job = Job(
-                self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap
-            )
+            job = Job(self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap)
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()

@@ -459,9 +459,7 @@ class Loop:
                 sender.me, sender.incarnation, sequence, sent, local, [receivers[place] for place in here], message
             )
         if len(here) < len(receivers):
-            self.outbox.append(
-                Packet(sender.me, sender.incarnation, sequence, sent, departures, receivers, message)
-            )
+            self.outbox.append(Packet(sender.me, sender.incarnation, sequence, sent, departures, receivers, message))
 
     def accept(
         self,
@@ -478,10 +476,7 @@ class Loop:
         arrivals = self._inbound.arrive(sender, incarnation, sequence, receivers, departures, message.size)
         times = arrivals.times
         count = len(times)
-        if count == 1:
-            order = [0]
-        else:
-            order = sorted(range(count), key=lambda place: (times[place], receivers[place]))
+        order = [0] if count == 1 else sorted(range(count), key=lambda place: (times[place], receivers[place]))
         parts = arrivals.parts
         flight = Flight(
             message,
@@ -514,9 +509,7 @@ class Loop:
                 place = flight.index
                 if place < flight.last:
                     flight.index = place = place + 1
-                    heapreplace(
-                        heap, (flight.times[place], ARRIVAL, sender, sequence, flight.receivers[place], flight)
-                    )
+                    heapreplace(heap, (flight.times[place], ARRIVAL, sender, sequence, flight.receivers[place], flight))
                     place -= 1
                 else:
                     heappop(heap)

@@ -61,9 +61,7 @@ class Plan:
                 )
                 for fault in scenario.faults
             ],
-            expectations=[
-                trace.Expectation(item.key, item.equals, item.min, item.max) for item in scenario.expect
-            ],
+            expectations=[trace.Expectation(item.key, item.equals, item.min, item.max) for item in scenario.expect],
             fidelity=fidelity,
             block_interval_ns=int(scenario.consensus.parameters["block_interval"]),
         )

@@ -42,5 +42,3 @@ def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | Non
     if observe is not None:
         observe(end, tally)
     return trace.gather(plan.header("simulate", trace.Fidelity()), [work / "simulated"])
-
-

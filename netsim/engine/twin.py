@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from netsim.trace import COLUMNS, Trace
 
-_TIME, _NODE, _KIND, _BLOCK, _HEIGHT = (
-    COLUMNS.index(name) for name in ("time_ns", "node", "kind", "block", "height")
-)
+_TIME, _NODE, _KIND, _BLOCK, _HEIGHT = (COLUMNS.index(name) for name in ("time_ns", "node", "kind", "block", "height"))
 
 
 def difference(one: Trace, other: Trace) -> str:

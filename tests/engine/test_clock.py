@@ -42,9 +42,7 @@ def test_lost_messages_make_the_run_invalid(tmp_path: Path) -> None:
 
 
 def test_a_crash_kills_the_process_and_another_takes_over(tmp_path: Path) -> None:
-    scenario = world(
-        constant(4, duration="3 s", more="faults: [{at: 1 s, for: 1 s, crash: [shenzhen-3]}]"), CLOCK
-    )
+    scenario = world(constant(4, duration="3 s", more="faults: [{at: 1 s, for: 1 s, crash: [shenzhen-3]}]"), CLOCK)
     result = emulated(scenario, tmp_path)
     assert result.failure == ""
     assert result.summary["fidelity"]["broker_lost"] == 0

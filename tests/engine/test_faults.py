@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -92,17 +93,15 @@ def test_the_right_quorum_waits_for_the_partition_to_heal(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["greater-bay.yaml", "leader-crash.yaml"])
 def test_the_digest_does_not_depend_on_the_hash_seed(name: str, tmp_path: Path) -> None:
     def digest(hash_seed: str) -> str:
+        command = f"-m netsim run scenarios/{name} --engine simulate --json --out {tmp_path / hash_seed}"
         done = subprocess.run(
-            [sys.executable, "-m", "netsim", "run", f"scenarios/{name}", "--engine", "simulate", "--json"]
-            + ["--set", "duration=12 s", "--out", str(tmp_path / hash_seed)],
+            [sys.executable, *command.split(), "--set", "duration=12 s"],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,
             check=False,
         )
-        import json
-
         digest = json.loads(done.stdout)["trace_digest"]
         assert isinstance(digest, str)
         return digest

@@ -25,7 +25,7 @@ def test_a_block_is_final_after_three_delays_at_every_replica(nodes: int, tmp_pa
 def test_a_block_costs_two_n_times_n_minus_one_messages(nodes: int, tmp_path: Path) -> None:
     trace = simulated(world(constant(nodes), "consensus.checkpoint=1000"), tmp_path)
     names = trace.header.messages
-    sent = {name: 0 for name in names.values()}
+    sent = dict.fromkeys(names.values(), 0)
     for row in rows(trace, "sent"):
         sent[names[row["detail"]]] += row["height"]
     blocks = len(finality(trace))
