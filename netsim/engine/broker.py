@@ -54,7 +54,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker that is ready. `died` gets one line that says how, should it end before it is told to."""
+    """A broker that is ready. `died` gets one line that says how, should it end before its context does."""
 
     endpoint: Endpoint
     died: asyncio.Future[str]
@@ -147,7 +147,7 @@ def _nats(home: Path) -> _Program:
         "jetstream": {"store_dir": str(home / "store")},
         "max_payload": MAX_PAYLOAD_BYTES,
         "max_pending": _PENDING_BYTES,
-        "write_deadline": "60s",
+        "write_deadline": "10m",
         "logtime": False,
     }
     file = home / "nats.conf"

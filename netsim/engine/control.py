@@ -89,10 +89,13 @@ class Probe(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """Lockstep: handle what lies before the horizon, once you have received every outbox up to its mark."""
+    """Lockstep: handle what lies before your horizon, once you have received every outbox up to its mark.
+
+    `horizons` by process; who is not among them has nothing to do in this round.
+    """
 
     round: int
-    horizon: int
+    horizons: dict[int, int]
     marks: list[int]
 
 

@@ -43,6 +43,7 @@ from netsim.engine.worker import Job, Wrap, main
 _SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
 _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
+_FEW = 3  # up to so many processes are granted a window one by one, more of them by one word to all
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
 _PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
 _PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519"]
@@ -285,9 +286,11 @@ class _Coordinator:
             self.fidelity.rounds += 1
             granted = np.flatnonzero((following < horizons) & (following < end)).tolist()
             self._await(granted)
-            for process in granted:
-                grant = control.Grant(self.fidelity.rounds, min(int(horizons[process]), end), self.marks)
-                await self._tell(transport, self.topics.grant(process), grant)
+            horizon = {process: min(int(horizons[process]), end) for process in granted}
+            grant = control.Grant(self.fidelity.rounds, horizon, self.marks)
+            topics = [self.topics.grant(process) for process in granted]
+            for topic in topics if len(granted) <= _FEW else [self.topics.all]:
+                await self._tell(transport, topic, grant)
             caused: list[dict[int, int]] = []
             while self.awaited:
                 word = await anext(words)

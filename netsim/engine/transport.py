@@ -116,6 +116,8 @@ class Mqtt:
                 asyncio.get_running_loop().add_writer(self._descriptor, self._write)
             await self._taken.wait()
             self._check()
+        else:
+            self._taken.set()  # what others wait for went with it
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """See `Transport.subscribe`."""

@@ -158,7 +158,8 @@ class Worker:
             return
         order = self._order.decode(payload)
         if isinstance(order, control.Grant):
-            self._grant = order
+            if self._me in order.horizons:
+                self._grant = order
         elif isinstance(order, control.Probe):
             await self._publish(self._topics.outbox(self._me), Batch(self._me, 0, []))
             if not self._outboxes:  # nobody else to wait for
@@ -221,7 +222,7 @@ class Worker:
             await self._take(topic, data)
             if self._grant is not None and self._reached(self._grant.marks):
                 grant, self._grant = self._grant, None
-                self._loop.run(grant.horizon)
+                self._loop.run(grant.horizons[self._me])
                 await self._report(grant.round, await self._send_outbox())
                 if self._crashed:
                     await asyncio.Event().wait()  # until we are killed
