@@ -1,6 +1,6 @@
 """`python -m netsim`."""
 
-from netsim.cli import main
+if __name__ == "__main__":  # every process of an emulation imports this module again, and needs nothing of it
+    from netsim.cli import main
 
-if __name__ == "__main__":  # the processes of an emulation import the main module again
     main()

@@ -22,8 +22,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture
+def mosquitto() -> str:
+    """The broker of that name, where it is installed; it is no Python package."""
     if shutil.which("mosquitto", path=os.pathsep.join((os.environ["PATH"], "/usr/local/sbin", "/usr/sbin"))) is None:
-        missing = pytest.mark.skip(reason="mosquitto is not installed: apt install mosquitto")
-        for item in items:
-            if item.get_closest_marker("mosquitto"):
-                item.add_marker(missing)
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    return "mosquitto"

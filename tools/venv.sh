@@ -44,7 +44,7 @@ with open(sys.argv[1], "rb") as file:
 level = sys.argv[2]
 print("\n".join(project["dependencies"] if level == "base" else project["optional-dependencies"][level]))
 PYTHON
-    PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 "$python" -I -m pip install --quiet --no-input --disable-pip-version-check \
+    PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 "$python" -I -m pip install --quiet --quiet --no-input --disable-pip-version-check \
         --requirement "$venv/$1.requirements" --constraint "$root/constraints.txt" >&2 ||
         _fail "pip could not install the dependencies; what it said stands above"
     _asked_for >"$venv/$1.copy" && mv "$venv/$1.copy" "$venv/$1.installed"

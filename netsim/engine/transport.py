@@ -125,11 +125,17 @@ class Mqtt:
             return
         await self._taken.wait()
         self._check()
-        try:
-            granted = await self._client.subscribe([(topic, 0) for topic in topics])
+        subscribing = asyncio.ensure_future(self._client.subscribe([(topic, 0) for topic in topics]))
+        try:  # aiomqtt would wait for the answer of a broker that is gone
+            await asyncio.wait({subscribing, self._watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not subscribing.done():
+                raise self._closed()
+            granted = subscribing.result()
         except aiomqtt.MqttError as error:
             self._check()
             raise TransportLost(f"subscribing at the broker at {self._endpoint} failed: {_reason(error)}") from None
+        finally:
+            subscribing.cancel()
         codes = [code if isinstance(code, int) else code.value for code in granted]
         for topic, code in zip(topics, codes, strict=True):
             if code >= _REFUSED:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import stat
+import sysconfig
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -194,7 +195,7 @@ async def test_a_broker_that_does_not_start_says_why(tmp_path: Path, monkeypatch
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho first >&2\necho 'no room for its store' >&2\nexit 7\n")
     program.chmod(0o755)
-    monkeypatch.setattr(broker.sysconfig, "get_path", lambda name: str(program.parent))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(program.parent))
     with pytest.raises(BrokerError, match=r"^nats-server ended with exit code 7: no room for its store$"):
         await _enter(open_broker("embedded", tmp_path))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,7 +15,7 @@ _MS = 1_000_000
 
 
 @pytest.fixture(params=["exact", "coarse"])
-async def alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Alarm]:
+async def alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Alarm]:
     monkeypatch.setattr(timer, "_EXACT", timer._EXACT and request.param == "exact")
     with Alarm() as alarm:
         yield alarm
@@ -36,10 +36,15 @@ async def test_a_time_long_past_is_due_at_once(alarm: Alarm, deadline: int) -> N
 async def test_what_is_set_last_counts(alarm: Alarm) -> None:
     heard: list[str] = []
     done = asyncio.Event()
+
+    def last() -> None:
+        heard.append("last")
+        done.set()
+
     now = time.monotonic_ns()
     alarm.set(now + 5 * _MS, lambda: heard.append("first"))
     alarm.set(now + 60_000 * _MS, lambda: heard.append("far away"))
-    alarm.set(now + 10 * _MS, lambda: (heard.append("last"), done.set()))
+    alarm.set(now + 10 * _MS, last)
     await done.wait()
     await asyncio.sleep(0.02)
     assert heard == ["last"]

@@ -81,13 +81,14 @@ async def test_topics_arrive_whole_and_in_order(endpoint: Endpoint) -> None:
 
 
 async def test_several_tasks_may_publish_at_once(endpoint: Endpoint) -> None:
-    """More than the socket takes at once, so that they wait for it together."""
-    payloads = [bytes([number]) * (3 << 20) for number in range(8)]
+    """Far more than the socket takes at once: some wait for it, and others come just when it has room again."""
+    payloads = [bytes([number % 251]) * 20_000 for number in range(1000)]
     async with Mqtt(endpoint, "sender") as sender, Mqtt(endpoint, "receiver") as receiver:
         await receiver.subscribe(["a"])
         publishing = asyncio.gather(*(sender.publish("a", payload) for payload in payloads))
-        received = await take(receiver, len(payloads))
-        await publishing
+        async with asyncio.timeout(30):  # for what does not come
+            received = await take(receiver, len(payloads))
+            await publishing
         assert [payload for _, payload in received] == payloads
 
 
@@ -112,6 +113,17 @@ async def test_a_topic_that_the_broker_refuses_is_named() -> None:
     async with server(serve) as endpoint, Mqtt(endpoint, "me") as transport:
         with pytest.raises(TransportLost, match="refused the subscription to b"):
             await transport.subscribe(["a", "b"])
+
+
+async def test_a_connection_lost_while_subscribing_is_told_at_once() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        await reader.readexactly(2)
+
+    async with server(serve) as endpoint, Mqtt(endpoint, "me") as transport:
+        async with asyncio.timeout(30):  # half of what is waited for an answer
+            with pytest.raises(TransportLost, match="closed the connection"):
+                await transport.subscribe(["a"])
 
 
 async def test_publishing_waits_for_a_broker_that_does_not_read() -> None:
