@@ -8,9 +8,10 @@ network run by itself.
 protocol from its transcripts; a change of behaviour shows as a difference in them. The form is that of etcd's raft.
 
     # comment
-    submit 0 2                               the clients of node 0 submit 2 transactions
+    submit 0 2
+    deliver
     ----
-    0->123 Transactions, 2 of node 0         a message, from whom and to whom
+    0->123 PrePrepare v0 h1 9f3a             a message that is delivered: from whom, to whom, what it says
       123 final h1 9f3a                      what that made the receivers do
 
 With NETSIM_REWRITE=1 the files are written anew: inspect the difference, and keep it only if you understand it.
@@ -88,6 +89,7 @@ class Place:
         self.final: list[Block] = []  # as seen by somebody who never crashes
         self.proposals: list[tuple[int, Block]] = []
         self.finalised_at: dict[int, int] = {}  # by height
+        self.checked = 0  # how many of them `check_agreement` has seen
         self.rejected: list[str] = []
         self.participant: Participant | None = None
 
@@ -117,7 +119,8 @@ class Place:
         """Execution costs nothing here."""
 
     def persist(self, key: str, value: bytes) -> None:
-        self.store[key] = value
+        if not key.startswith(self.network.forgets):
+            self.store[key] = value
 
     def restore(self, key: str) -> bytes | None:
         return self.store.get(key)
@@ -155,19 +158,23 @@ class Network:
         twins: Iterable[int] = (),
         delay: Callable[[int, int], int] | None = None,
         identities: Identities | None = None,
+        forgets: tuple[str, ...] = (),
     ) -> None:
-        """`edges`: the overlay, complete without them. `twins`: nodes that run twice. `delay`: ns from node to node."""
+        """`edges`: the overlay, complete without them. `twins`: nodes that run twice. `delay`: ns from node to node.
+        `forgets`: beginnings of keys that broken nodes fail to persist."""
         self.nodes = nodes
         self.settings = settings
         self.validators = tuple(range(nodes) if validators is None else validators)
         self.edges = [(a, b) for a in range(nodes) for b in range(a)] if edges is None else list(edges)
         self.delay = delay or (lambda source, target: 0)
         self.identities = identities or KeyedHash(0)
+        self.forgets = forgets
         self.now = 0
         self.queue: list[Envelope] = []  # a heap
         self.sent: dict[str, int] = {}  # copies by name of the message type
         self.notes: list[tuple[int, str]] = []
         self.groups: list[frozenset[int]] = []  # of the partition, if there is one
+        self.agreed: dict[int, bytes] = {}  # by height, the first final block that `check_agreement` has seen
         self._count = 0
         self._batches = 0
         self.places = [Place(self, place, me) for place, me in enumerate((*range(nodes), *twins))]
@@ -293,11 +300,14 @@ class Network:
         self.now = end
 
     def check_agreement(self, correct: Iterable[int]) -> None:
-        """Raise AssertionError where two correct places have different final blocks at one height."""
-        chains = [self.places[place].final for place in correct]
-        for chain in chains:
-            for one, other in zip(chain, max(chains, key=len), strict=False):
-                assert one.id == other.id, f"two final blocks at height {one.height}"
+        """Raise AssertionError where two correct places have different final blocks at one height. Always for the same
+        places: it looks at each block once."""
+        for place in map(self.places.__getitem__, correct):
+            while place.checked < len(place.final):
+                block = place.final[place.checked]
+                place.checked += 1
+                agreed = self.agreed.setdefault(block.height, block.id)
+                assert agreed == block.id, f"two final blocks at height {block.height}"
 
 
 # ------------------------------------------------------------------------------------------------------- transcripts
@@ -306,26 +316,31 @@ class Network:
 def replay(path: Path) -> None:
     """Run a transcript and compare. Raises AssertionError with the whole of what happened where it differs."""
     text = path.read_text(encoding="utf-8")
-    happened = "".join(_rerun(text))
+    happened = "".join(_rerun(text)).rstrip() + "\n"
     if os.environ.get("NETSIM_REWRITE"):
         path.write_text(happened, encoding="utf-8")
     assert happened == text, f"{path.name} differs; what happens now is:\n{happened}"
 
 
 def _rerun(text: str) -> Iterator[str]:
-    """The same transcript with what happens now."""
+    """The same transcript with what happens now. Commands end with a line of dashes or an empty one, results with an
+    empty one."""
     transcript = _Transcript()
-    lines = iter(text.splitlines())
-    for line in lines:
-        yield line + "\n"
-        if line == "----":
-            raise ValueError("a result without a command")
-        if line and not line.startswith("#"):
-            happened = transcript.run(line)
-            for old in lines:
-                if not old:
-                    break
-            yield "\n".join(("----", *happened, "", ""))
+    happened: list[str] | None = None  # of the commands since the last result
+    skipping = False
+    for line in [*text.rstrip().splitlines(), ""]:
+        command = line and line != "----" and not line.startswith("#") and not skipping
+        if command:
+            happened = (happened or []) + transcript.run(line)
+        if not line:
+            if happened is not None:
+                yield "\n".join(("----", *(happened or ["ok"]), ""))
+            yield "\n"
+            happened, skipping = None, False
+        elif line == "----":
+            skipping = True
+        elif not skipping:
+            yield line + "\n"
 
 
 class _Transcript:
@@ -340,8 +355,7 @@ class _Transcript:
         options = dict(word.split("=", 1) for word in words if "=" in word)
         arguments = [word for word in words if "=" not in word]
         lines: list[str] = getattr(self, f"do_{command}")(*arguments, **options)
-        lines += self._notes()
-        return lines or ["ok"]
+        return lines + self._notes()
 
     def do_nodes(self, count: str, gossip: str = "direct", ring: str = "", **parameters: str) -> list[str]:
         """A new network. Durations in ms."""
@@ -357,7 +371,8 @@ class _Transcript:
         return []
 
     def do_submit(self, node: str, count: str) -> list[str]:
-        """Clients of a node submit transactions."""
+        """A moment later, clients of a node submit transactions."""
+        self.network.wait(1)
         self.network.submit(int(node), int(count))
         return []
 
@@ -365,12 +380,8 @@ class _Transcript:
         """Deliver what matches, and whatever matches of what comes of it, until nothing does."""
         lines = []
         while copies := self._first(filters):
-            lost = [copy.target for copy in copies if not self.network.deliver(copy)]
-            delivered = [copy for copy in copies if copy.target not in lost]
-            if delivered:
-                lines.append(_line(delivered))
-            if lost:
-                lines.append(_line([copy for copy in copies if copy.target in lost]) + " is lost")
+            lost = [copy for copy in copies if not self.network.deliver(copy)]
+            lines.append(_line([copy for copy in copies if copy not in lost], lost))
             lines += self._notes()
         return lines
 
@@ -378,7 +389,7 @@ class _Transcript:
         """Lose what is on its way and matches."""
         lines = []
         while copies := self._first(filters):
-            lines.append(_line(copies) + " is lost")
+            lines.append(_line([], copies))
         return lines
 
     def do_double(self, **filters: str) -> list[str]:
@@ -404,14 +415,16 @@ class _Transcript:
         self.network.groups = []
         return []
 
-    def do_crash(self, node: str) -> list[str]:
-        """Kill a node."""
-        self.network.crash(int(node))
+    def do_crash(self, nodes: str) -> list[str]:
+        """Kill nodes."""
+        for node in map(int, nodes):
+            self.network.crash(node)
         return []
 
-    def do_restart(self, node: str) -> list[str]:
-        """Start a node again."""
-        self.network.restart(int(node))
+    def do_restart(self, nodes: str) -> list[str]:
+        """Start nodes again."""
+        for node in map(int, nodes):
+            self.network.restart(node)
         return []
 
     def do_propose(self, node: str, view: str, created: str, to: str) -> list[str]:
@@ -425,18 +438,15 @@ class _Transcript:
             self.network.post(world.place, target, message)
         return []
 
-    def do_falsify(self, **filters: str) -> list[str]:
+    def do_falsify(self) -> list[str]:
         """Let a new view that is on its way propose nothing anew, whatever its view changes call for."""
-        lines = []
-        while copies := self._first({"kind": "NewView", **filters}):
-            world, message = self.network.places[copies[0].source], copies[0].message
-            assert isinstance(message, NewView)
-            false = msgspec.structs.replace(message, signature=b"", proposals=()).signed(world.sign)
-            filters["below"] = str(copies[0].order)
-            for copy in copies:
-                self.network.post(copy.source, copy.target, false)
-            lines.append(_line(copies) + f" becomes {false}")
-        return lines
+        copies = self._first({"kind": "NewView"})
+        world, message = self.network.places[copies[0].source], copies[0].message
+        assert isinstance(message, NewView)
+        false = msgspec.structs.replace(message, signature=b"", proposals=()).signed(world.sign)
+        for copy in copies:
+            self.network.post(copy.source, copy.target, false)
+        return [_line(copies) + f" becomes {false}"]
 
     def do_status(self) -> list[str]:
         """Where each node stands."""
@@ -474,9 +484,11 @@ class _Transcript:
         return [f"  {nodes} {text}" for nodes, text in lines]
 
 
-def _line(copies: Sequence[Envelope]) -> str:
-    targets = "".join(str(copy.target) for copy in copies)
-    return f"{copies[0].source}->{targets} {copies[0].message}"
+def _line(arrived: Sequence[Envelope], lost: Sequence[Envelope] = ()) -> str:
+    """The copies of one message: from whom, to whom, and to whom it was lost."""
+    first = (*arrived, *lost)[0]
+    line = f"{first.source}->{''.join(str(copy.target) for copy in arrived)} {first.message}"
+    return line + (f" (lost to {''.join(str(copy.target) for copy in lost)})" if lost else "")
 
 
 def _matches(envelope: Envelope, filters: Mapping[str, str]) -> bool:

@@ -430,11 +430,10 @@ class Loop:
 
     def warm_up(self) -> None:
         """Do now what is otherwise done once at the first message: it would come late under the clock."""
-        network = self.plan.network
-        for other in range(network.size):
-            self.identities.verify(other, bytes(32), bytes(64))
-            for node in self.nodes:
-                network.minimum(other, node)
+        assert self._inbound is not None
+        for node in range(self.plan.network.size):
+            self.identities.verify(node, bytes(32), bytes(64))
+            self._inbound.prepare(node)
 
     # --- messages -------------------------------------------------------------------------------------------------
 

@@ -68,10 +68,17 @@ class Inbound:
         distinct. `departures` is in ns, one number for all copies or one for each, and never goes back in a flow: an
         uplink is first in, first out. `size` is in bytes.
         """
+        return self._source(sender, incarnation).arrive(sequence, receivers, departures, size)
+
+    def prepare(self, sender: int) -> None:
+        """Draw ahead for the first messages of a node to all receivers here; it is drawn later otherwise."""
+        self._source(sender, 0).prepare([receiver for receiver in self.receivers if receiver != sender])
+
+    def _source(self, sender: int, incarnation: int) -> _Source:
         source = self._sources.get((sender, incarnation))
         if source is None:
             source = self._sources[sender, incarnation] = _Source(self, sender, incarnation)
-        return source.arrive(sequence, receivers, departures, size)
+        return source
 
 
 class _Source:
@@ -154,6 +161,12 @@ class _Source:
         if self._ordered:
             self._times = times
         return Arrivals(times, lost, parts if self._in_parts else None)
+
+    def prepare(self, receivers: Sequence[int]) -> None:
+        """See `Inbound.prepare`."""
+        self._address(receivers)
+        if not self._constant:
+            self._rows(0)
 
     def _rows(self, sequence: int) -> list[list[int]]:
         """What each layer has for the receivers of this message."""

@@ -14,24 +14,21 @@ class Chain:
     """
 
     def __init__(self) -> None:
-        self.head = GENESIS
+        self.head = GENESIS  # the last final block
+        self.height = 0  # its height
         self._final = [GENESIS]
         self._final_by_id = {GENESIS.id: GENESIS}
         self._open: dict[bytes, Block] = {}
 
-    @property
-    def height(self) -> int:
-        """The height of the last final block; genesis has 0."""
-        return self.head.height
-
     def append(self, block: Block) -> None:
         """Make a block final. Raises ValueError where it does not stand on the head."""
-        if block.height != self.head.height + 1 or block.parent != self.head.id:
-            raise ValueError(f"block {block.height} does not stand on the head, {self.head.height}")
+        if block.height != self.height + 1 or block.parent != self.head.id:
+            raise ValueError(f"block {block.height} does not stand on the head, {self.height}")
         self._open.pop(block.id, None)
         self._final.append(block)
         self._final_by_id[block.id] = block
         self.head = block
+        self.height = block.height
 
     def at(self, height: int) -> Block:
         """The final block at a height. Raises IndexError above the head."""

@@ -6,6 +6,7 @@ without exchanging any; whoever knows the seed can sign as anybody. Never use th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SIGNATURE_SIZE = 64  # bytes, in both schemes: sizes on the link do not depend on the engine
-_MEMORY = 1 << 16  # signatures that one generation remembers
+MEMORY = 1 << 16  # signatures found genuine that one generation remembers
 
 
 class Identities(Protocol):
@@ -26,49 +27,63 @@ class Identities(Protocol):
         """Whether it is one. Never raises, whatever the bytes."""
 
 
-class KeyedHash:
+class _Remembering(ABC):
+    """Nodes that share a process check each signature once: what was found genuine is remembered, in two generations
+    that bound the memory."""
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, tuple[int, bytes]] = {}
+        self._old: dict[bytes, tuple[int, bytes]] = {}
+
+    def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
+        found = self._young.get(signature) or self._old.get(signature)
+        if found is not None and found[0] == node and found[1] == digest:
+            return True
+        if not self._check(node, digest, signature):
+            return False
+        if len(self._young) >= MEMORY:
+            self._old, self._young = self._young, {}
+        self._young[signature] = (node, digest)
+        return True
+
+    @abstractmethod
+    def _check(self, node: int, digest: bytes, signature: bytes) -> bool:
+        """Verify without memory."""
+
+
+class KeyedHash(_Remembering):
     """The simulator's signatures: a keyed hash, verified by computing it again, 0.6 µs instead of Ed25519's 90."""
 
     def __init__(self, seed: int) -> None:
+        super().__init__()
         self._seed = seed
         self._keys: dict[int, bytes] = {}
-        self._genuine = _Genuine()
 
     def sign(self, node: int, digest: bytes) -> bytes:
-        return blake2b(digest, digest_size=SIGNATURE_SIZE, key=self._key(node)).digest()
-
-    def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
-        if self._genuine.known(node, digest, signature):
-            return True
-        if self.sign(node, digest) != signature:
-            return False
-        self._genuine.remember(node, digest, signature)
-        return True
-
-    def _key(self, node: int) -> bytes:
         key = self._keys.get(node)
         if key is None:
             key = self._keys[node] = _secret(self._seed, node)
-        return key
+        return blake2b(digest, digest_size=SIGNATURE_SIZE, key=key).digest()
+
+    def _check(self, node: int, digest: bytes, signature: bytes) -> bool:
+        return self.sign(node, digest) == signature
 
 
-class Ed25519:
+class Ed25519(_Remembering):
     """The emulator's signatures (RFC 8032). A key is made when it is first needed."""
 
     def __init__(self, seed: int) -> None:
+        super().__init__()
         self._seed = seed
         self._private: dict[int, Ed25519PrivateKey] = {}
         self._public: dict[int, Ed25519PublicKey] = {}
-        self._genuine = _Genuine()
 
     def sign(self, node: int, digest: bytes) -> bytes:
         return self._private_key(node).sign(digest)
 
-    def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
+    def _check(self, node: int, digest: bytes, signature: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature
 
-        if self._genuine.known(node, digest, signature):
-            return True
         public = self._public.get(node)
         if public is None:
             public = self._public[node] = self._private_key(node).public_key()
@@ -76,7 +91,6 @@ class Ed25519:
             public.verify(signature, digest)
         except InvalidSignature:
             return False
-        self._genuine.remember(node, digest, signature)
         return True
 
     def _private_key(self, node: int) -> Ed25519PrivateKey:
@@ -86,23 +100,6 @@ class Ed25519:
         if key is None:
             key = self._private[node] = Ed25519PrivateKey.from_private_bytes(_secret(self._seed, node))
         return key
-
-
-class _Genuine:
-    """Signatures found genuine, in two generations: nodes that share a process check each signature once."""
-
-    def __init__(self) -> None:
-        self._young: dict[bytes, tuple[int, bytes]] = {}
-        self._old: dict[bytes, tuple[int, bytes]] = {}
-
-    def known(self, node: int, digest: bytes, signature: bytes) -> bool:
-        found = self._young.get(signature) or self._old.get(signature)
-        return found is not None and found[0] == node and found[1] == digest
-
-    def remember(self, node: int, digest: bytes, signature: bytes) -> None:
-        if len(self._young) >= _MEMORY:
-            self._old, self._young = self._young, {}
-        self._young[signature] = (node, digest)
 
 
 def _secret(seed: int, node: int) -> bytes:

@@ -104,7 +104,7 @@ class Participant:
             return
         if gossip is not None:
             gossip.relay(sender, message)
-        if isinstance(message, Transactions):
+        if type(message) is Transactions:
             self._on_batch(message.batch)
         else:
             self.consensus.on_message(sender, message)

@@ -42,30 +42,31 @@ View change (section 4.4)
     are sent in order, there is no gap below anything that matters.
 
 Why no two different blocks become final at one height
-    Say that B is *fixed* at (v, h) when the correct members of some quorum have sent COMMIT(v, h, B) or executed B
-    before or by then. Whatever is final anywhere is fixed, for its q commits came from such a quorum; and because these
-    members committed in order, every ancestor of B above the view's starting point is fixed too.
+    Say that B is *fixed* at (v, h) when every correct member of some quorum has sent COMMIT(v, h, B) or executed B.
+    Whatever is final anywhere is fixed, for its q commits came from such a quorum. Because these members accepted B on
+    top of its ancestors and commit in order, every ancestor of B is fixed too, at its own height.
 
-    Claim: if B is fixed at (v, h), no correct replica accepts another block at h in a view u > v. Suppose one does, and
+    Claim: if B is fixed at (v, h), no correct replica accepts another block at h in a view u > v. Suppose some do, and
     take the acceptance that was first in time. NEW-VIEW(u) holds VIEW-CHANGEs of a quorum, so one of a correct r among
-    those that fixed B, sent after its COMMIT (it acts in no view below u thereafter).
-    * If r had executed h: O starts at or above h, at a block which is final, and which stands on a block at h that was
-      fixed; were that not B, the later of the two would have been accepted against the claim before now.
-    * Else r's P reaches up to h. If O starts at or above h, as before. If it starts below, then at each height t up to
-      h the report of r gives a certificate, in view v or later. The certificate with the highest view at t is of v, and
-      then for the ancestor of B, for two certificates in one view share a correct replica, which prepares once; or of
-      a view between v and u, and then for the ancestor of B by the claim, for that was earlier. So the chosen blocks
-      stand on each other up to B, O contains B at h, and the correct replica has computed O itself. Contradiction.
-    Within one view two commit certificates share a correct replica, which prepares only one block. So: agreement.
+    those that fixed B, which had committed or executed B by then (it acts in no view below u thereafter).
+    * If r had executed h, O starts at or above h, from a block that is final; its ancestor at h is fixed as well. Were
+      that not B, then of these two the one accepted in the higher view was accepted against the claim before now.
+    * Else r's P reaches up to h. If O starts at or above h, as before. If it starts below, then r reports a certificate
+      of view v or later for each height t up to h, so the highest one at t is of v or later. If of v, it is for the
+      ancestor of B at t, for two certificates of one view share a correct replica, which prepares once. If of a later
+      view, it is for that ancestor by the claim, for this was accepted earlier. So the chosen blocks stand on each
+      other up to B, O contains B at h, and the correct replica has computed O itself: a contradiction.
+    Within one view two commit certificates share a correct replica, which commits only one block. Hence agreement.
 
-    Executing on a certificate of q commits is safe in every state and view: it is not a vote. What a replica must not
+    To execute on a certificate of q commits is safe in every state and view: it is not a vote. What a replica must not
     do is prepare or commit in a view below the one in its VIEW-CHANGE.
 
 Liveness (section 4.5.2)
     A timer runs while a replica knows of a transaction that waits or of a proposal that is not final, and starts anew
     with each block. Having left for view v, a replica waits for q VIEW-CHANGEs of views ≥ v before its timer runs; so a
-    minority that is cut off stays one view ahead of the others, however long. The timer doubles with each view that
-    executes nothing. f + 1 VIEW-CHANGEs for higher views make a replica join the lowest of them: one of them is by a
+    minority that is cut off stays one view ahead of the others, however long. The time doubles with each view that
+    executes nothing; where it is longer than `timeout`, votes are repeated every `timeout`, lest one that was lost cost
+    the whole of it. f + 1 VIEW-CHANGEs for higher views make a replica join the lowest of them: one of them is by a
     correct replica, and correct replicas do not drift apart.
 
     A minority that has left the view in which the others go on cannot return to it: its promise may be part of a
@@ -73,12 +74,11 @@ Liveness (section 4.5.2)
     again from the next view change on. The others are at least q and lose nothing; if they become too few, they leave
     too, and find the minority already there.
 
-Catching up, and what is lost
+What is lost
     Messages may get lost (a partition, a crash), so every wait has its remedy. A replica that sees that others are
-    beyond it (votes far above its head, a commit certificate or a stable checkpoint that it cannot execute, votes of a
-    later view, a restart) asks one of them, and after a while the next: Ask(height, view, missing blocks); the answer
-    holds final blocks with their commit certificates, the stable checkpoint, and the NEW-VIEW of a later view. All of
-    that proves itself. A replica that waits for a new view says its VIEW-CHANGE again as long as nothing happens.
+    beyond it asks one of them, and after a while the next (see `pbft_catchup`): the answer holds final blocks with
+    their commit certificates, the stable checkpoint, and the NEW-VIEW of a later view. A replica that waits for a new
+    view says its VIEW-CHANGE again as long as nothing happens.
 
 Crash and restart
     A replica persists what it has promised before it says it (see `pbft_journal`), so a restart makes it slower, never
@@ -97,12 +97,12 @@ from netsim.node.chain import Chain
 from netsim.node.context import Context
 from netsim.node.mempool import Mempool
 from netsim.node.message import Message
+from netsim.node.pbft_catchup import CatchUp
 from netsim.node.pbft_journal import Journal
 from netsim.node.pbft_log import Decision, Log, Slot
 from netsim.node.pbft_messages import (
     Answer,
     Ask,
-    Certificate,
     Checkpoint,
     Commit,
     Committed,
@@ -116,12 +116,12 @@ from netsim.node.pbft_messages import (
 )
 from netsim.node.pbft_proofs import Plan, Verifier, plan
 
-CHUNK = 64  # most blocks in one answer
-CHUNK_BYTES = 4 << 20  # no further block is added to an answer that holds more
-WANTED = 64  # most blocks asked for by id at a time
-RETRIES = 4  # how often within `timeout` a replica asks again for what it lacks
+PROPOSE, PROGRESS = "propose", "progress"  # the timers, beside the one of `pbft_catchup`
 
-PROPOSE, PROGRESS, RETRY = "propose", "progress", "retry"  # the timers
+
+def tolerated(validators: int) -> int:
+    """f, the most validators that may be Byzantine."""
+    return (validators - 1) // 3
 
 
 class PBFT:
@@ -175,6 +175,7 @@ class PBFT:
         self.timeout: int = parameters["timeout"]
         self.empty_blocks: bool = parameters["empty_blocks"] == "always"
         self.window: int = parameters["window"]
+        self.room = self.window if self.interval else 1  # most blocks that this replica as the primary has in flight
         self.checkpoint: int = parameters["checkpoint"]
 
         span = 2 * max(self.checkpoint, self.window)
@@ -194,30 +195,25 @@ class PBFT:
         self.certificates: list[Committed] = []  # of the final blocks, from height 1 on
         self.stable: Stable | None = None
         self.checkpoints: dict[int, dict[int, Checkpoint]] = {}  # by height and signer
-        self.view_changes: dict[int, ViewChange] = {}  # by signer, the last of the highest view, this node's included
+        self.view_changes: dict[int, ViewChange] = {}  # by signer the last of the highest view, one's own included
 
         self.patience = self.timeout  # how long a view may go without a block
         self.deadline = 0  # when it ends
+        self.watching = False  # whether the progress timer runs
         self.progressed = True  # whether a block has become final since the view was left last
         self.executed_at = 0  # when the last block became final here
-        self.watching = False  # whether the progress timer runs
+        self.left_at = 0  # when the view was left last
+        self.catch_up = CatchUp(self)
 
-        self.wanted: dict[bytes, int] = {}  # blocks to be asked for by id, and their heights
-        self.goal = 0  # a height that is known to be final somewhere
-        self.sighted = -1  # a view that somebody is in
-        self.asking: int | None = None  # whose answer is awaited
-        self.retrying = False  # whether the retry timer runs
-        self.turn = 0  # whom to ask next
-
-        self.handlers: dict[type[Message], Callable[[int, Any], None]] = {
+        self._handlers: dict[type[Message], Callable[[int, Any], None]] = {
             PrePrepare: self._on_pre_prepare,
             Prepare: self._on_prepare,
             Commit: self._on_commit,
             Checkpoint: self._on_checkpoint,
             ViewChange: self._on_view_change,
-            NewView: self._on_new_view,
-            Ask: self._on_ask,
-            Answer: self._on_answer,
+            NewView: self.on_new_view,
+            Ask: self.catch_up.on_ask,
+            Answer: self.catch_up.on_answer,
         }
 
     # ------------------------------------------------------------------------------------------- called by the node
@@ -227,12 +223,12 @@ class PBFT:
         if view is None:
             self.journal.write_view(0)
             self.due = self.context.now
-            self._advance()
+            self.advance()
         else:
             self._resume(view)
 
     def on_message(self, sender: int, message: Message) -> None:
-        self.handlers[type(message)](sender, message)
+        self._handlers[type(message)](sender, message)
 
     def on_timer(self, name: str) -> None:
         if name == PROPOSE:
@@ -240,104 +236,13 @@ class PBFT:
         elif name == PROGRESS:
             self._lose_patience()
         else:
-            self._retry()
+            self.catch_up.on_timer()
 
     def on_transactions(self) -> None:
         self._propose(self.context.now)
         self._watch()
 
-    # ---------------------------------------------------------------------------------- normal case (section 4.2)
-
-    def _propose(self, time: int) -> None:
-        """Propose the next block if it is this replica's turn, it is time, there is room and something to propose.
-        `time`: when the proposal counts as made; the interval runs from there."""
-        height = self.tip + 1
-        if not self.active or self.primary != self.me or self.tip < self.top:
-            return
-        if height > self.chain.height + self.window or height > self._stable_height + self.log.span:
-            return
-        if self.interval == 0 and self.tip > self.chain.height:
-            return
-        parent = self._parent()
-        if parent is None or not (self.mempool.pending or self.empty_blocks):
-            return
-        now = self.context.now
-        if now < self.due:
-            if self.alarm != self.due:
-                self.alarm = self.due
-                self.context.set_timer(PROPOSE, self.due - now)
-            return
-        slot = self.log.open(height)
-        if self.me in slot.proposals and slot.proposals[self.me].view == self.view:
-            return  # proposed before a crash
-        self.due = time + max(self.interval, 1)
-
-        block = Block(height, parent, self.me, now, self.mempool.take(self.block_size))
-        message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)
-        slot.proposals[self.me] = message.proposal
-        self.chain.remember(block)
-        self.journal.write_accepted(message.proposal, block)
-        self.context.broadcast(message)
-        self.context.proposed(block)
-        self._advance()
-
-    def _on_pre_prepare(self, sender: int, message: PrePrepare) -> None:
-        view, block, author = message.view, message.block, message.signer
-        if author != self.verifier.primary(view):
-            self.context.reject("proposal by a backup")
-            return
-        slot = self._slot(block.height, sender)
-        if slot is None:
-            return
-        earlier = slot.proposals.get(author)
-        if earlier is not None and earlier.view >= view:
-            if earlier.view == view and earlier.header != block.header:
-                self.context.reject("two proposals for one view and height")
-            return
-        if block.payload > self.block_size or block.proposer not in self.validators:
-            self.context.reject("impossible block")
-            return
-        if earlier is not None and earlier.view > self.view:
-            self.chain.forget(earlier.header.id)  # never acted on: one block kept per author and height
-        slot.proposals[author] = message.proposal
-        self.chain.remember(block)
-        self._sight(view)
-        self._advance()
-
-    def _on_prepare(self, sender: int, vote: Prepare) -> None:
-        slot = self._slot(vote.height, sender)
-        if slot is None or not self.voting or slot.prepared_view >= vote.view:
-            return  # late: it is prepared already
-        if vote.signer == self.verifier.primary(vote.view):
-            self.context.reject("prepare by the primary")
-            return
-        count = slot.prepares.add(vote)
-        if vote.view != self.view or not self.active:
-            self._sight(vote.view)
-        elif count >= self.q - 1 and slot.accepted is not None:
-            proposal, block = slot.accepted
-            if block.id == vote.block:
-                self._prepare_done(slot, proposal, block)
-                self._advance()
-
-    def _on_commit(self, sender: int, vote: Commit) -> None:
-        height = vote.height
-        if height <= self.chain.height:
-            return  # late: it is final already
-        slot = self._slot(height, sender)
-        if slot is None or slot.decided is not None:
-            return
-        count = slot.commits.add(vote)
-        if vote.view != self.view or not self.active:
-            self._sight(vote.view)
-        if count >= self.q:
-            self._decide(slot, vote)
-            self._advance()
-            below = self.log.get(self.chain.height + 1)
-            if height > self.chain.height + 1 and (below is None or below.decided is None):
-                self._ask(sender)  # a quorum has committed this block and what is below it: that was lost on the way
-
-    def _advance(self, impatient: bool = False) -> None:
+    def advance(self, impatient: bool = False) -> None:
         """Accept, commit, execute and propose whatever has become possible."""
         executed = False
         while True:
@@ -349,6 +254,100 @@ class PBFT:
             executed = True
         self._watch(restart=executed)
         self._propose(self.context.now)
+
+    # ---------------------------------------------------------------------------------- normal case (section 4.2)
+
+    def _propose(self, time: int) -> None:
+        """Propose the next block if it is this replica's turn, it is time, there is room and something to propose.
+
+        `time`: when the proposal counts as made; the interval runs from there, so that a late timer does not add up.
+        """
+        height = self.tip + 1
+        head = self.chain.height
+        if not self.active or self.primary != self.me or self.tip < self.top:
+            return
+        if height > min(head + self.room, self.stable_height + self.log.span):
+            return
+        parent = self._parent()
+        if parent is None or not (self.mempool.pending or self.empty_blocks):
+            return
+        now = self.context.now
+        if now < self.due:
+            if self.alarm != self.due:
+                self.alarm = self.due
+                self.context.set_timer(PROPOSE, self.due - now)
+            return
+        slot = self.log.open(height)
+        earlier = slot.proposals.get(self.me)
+        if earlier is not None and earlier.view == self.view:
+            return  # made before a crash
+        self.due = time + max(self.interval, 1)
+
+        block = Block(height, parent, self.me, now, self.mempool.take(self.block_size))
+        message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)
+        slot.proposals[self.me] = message.proposal
+        self.chain.remember(block)
+        self.journal.write_accepted(message.proposal, block)
+        self.context.broadcast(message)
+        self.context.proposed(block)
+        self.advance()
+
+    def _on_pre_prepare(self, sender: int, message: PrePrepare) -> None:
+        view, block, author = message.view, message.block, message.signer
+        if author != self.verifier.primary(view):
+            self.context.reject("proposal by a backup")
+            return
+        slot = self.log.get(block.height) or self._slot(block.height, sender)
+        if slot is None:
+            return
+        earlier = slot.proposals.get(author)
+        if earlier is not None and earlier.view >= view:
+            if earlier.view == view and earlier.header != block.header:
+                self.context.reject("two proposals for one view and height")
+            return
+        if block.payload > self.block_size or block.proposer not in self.validators:
+            self.context.reject("impossible block")
+            return
+        if earlier is not None and earlier.view > self.view:
+            self.chain.forget(earlier.header.id)  # never acted on: one such block is kept per author and height
+        slot.proposals[author] = message.proposal
+        self.chain.remember(block)
+        self.catch_up.sight(view)
+        self.advance()
+
+    def _on_prepare(self, sender: int, vote: Prepare) -> None:
+        slot = self.log.get(vote.height) or self._slot(vote.height, sender)
+        if slot is None or slot.prepared_view >= vote.view or not self.voting:
+            return  # late: it is prepared already
+        if vote.signer == self.verifier.primary(vote.view):
+            self.context.reject("prepare by the primary")
+            return
+        count = slot.prepares.add(vote)
+        if vote.view != self.view or not self.active:
+            self.catch_up.sight(vote.view)
+        elif count >= self.q - 1 and slot.accepted is not None:
+            proposal, block = slot.accepted
+            if block.id == vote.block:
+                self._prepared(slot, proposal, block)
+                self.advance()
+
+    def _on_commit(self, sender: int, vote: Commit) -> None:
+        height = vote.height
+        if height <= self.chain.height:
+            return  # late: it is final already
+        slot = self.log.get(height) or self._slot(height, sender)
+        if slot is None or slot.decided is not None:
+            return
+        count = slot.commits.add(vote)
+        if vote.view != self.view or not self.active:
+            self.catch_up.sight(vote.view)
+        if count >= self.q:
+            self._decide(slot, vote)
+            self.advance()
+            next_up = self.log.get(self.chain.height + 1)
+            missing = next_up is None or next_up.decided is None
+            if height > self.chain.height + 1 and missing and self.catch_up.asking is None:
+                self.catch_up.ask(sender)  # a quorum has committed what is below as well: that was lost on the way
 
     def _accept(self) -> None:
         """Accept the primary's proposals in the order of heights, each on top of the one before."""
@@ -362,20 +361,20 @@ class PBFT:
                     return
             elif executed:
                 # Others may need this vote, as after a view change. Nothing but the final block gets it.
-                block = self.chain.at(height)
-                if proposal.header == block.header:
-                    self._prepare(slot, proposal, block)
+                final = self.chain.at(height)
+                if proposal.header == final.header:
+                    self._prepare(slot, proposal, final)
             else:
-                known = self.chain.get(proposal.header.id)
-                if known is None or slot.refused == self.view or known.parent != self._parent():
+                block = self.chain.get(proposal.header.id)
+                if block is None or slot.refused_view == self.view or block.parent != self._parent():
                     return
-                if not self.mempool.valid(known.transactions):
-                    slot.refused = self.view
+                if not self.mempool.valid(block.transactions):
+                    slot.refused_view = self.view
                     self.context.reject("transactions that do not follow the chain")
                     return
-                self.mempool.include(known)
-                self.journal.write_accepted(proposal, known)
-                self._prepare(slot, proposal, known)
+                self.mempool.include(block)
+                self.journal.write_accepted(proposal, block)
+                self._prepare(slot, proposal, block)
             self.tip = height
 
     def _prepare(self, slot: Slot, proposal: Proposal, block: Block) -> None:
@@ -386,30 +385,30 @@ class PBFT:
             self.context.broadcast(vote)
             slot.prepares.add(vote)
         if slot.prepared_view < self.view and slot.prepares.count(self.view, block.id) >= self.q - 1:
-            self._prepare_done(slot, proposal, block)
+            self._prepared(slot, proposal, block)
 
-    def _prepare_done(self, slot: Slot, proposal: Proposal, block: Block) -> None:
+    def _prepared(self, slot: Slot, proposal: Proposal, block: Block) -> None:
         """The block is prepared: there are the proposal and q − 1 prepares of backups."""
-        signers, signatures = slot.prepares.signatures(self.view, block.id, self.q - 1)
-        slot.prepared = Prepared(signers, signatures, proposal)
+        proof = Prepared(*slot.prepares.signatures(self.view, block.id, self.q - 1), proposal)
+        slot.prepare(proof)
         if block.height > self.chain.height:
-            self.journal.write_prepared(slot.prepared, block)
+            self.journal.write_prepared(proof, block)
             self.context.record("prepared", block=block.id, height=block.height, round=self.view)
         else:
-            self._say_commit(slot, block.height, block.id)  # executed, so everything below it is
+            self._say_commit(slot, block.height, block.id)  # executed, and so is everything below it
 
     def _commit(self) -> None:
         """Commit the prepared blocks above the head as far as they reach without a gap."""
         height = self.chain.height + 1
         while (slot := self.log.get(height)) is not None and slot.prepared is not None:
-            if slot.prepared.view != self.view:
+            if slot.prepared_view != self.view:
                 return
-            if slot.said != self.view:
+            if slot.committed_view != self.view:
                 self._say_commit(slot, height, slot.prepared.header.id)
             height += 1
 
     def _say_commit(self, slot: Slot, height: int, block: bytes) -> None:
-        slot.said = self.view
+        slot.committed_view = self.view
         vote = Commit(self.me, b"", self.view, height, block).signed(self.context.sign)
         self.context.broadcast(vote)
         if slot.commits.add(vote) >= self.q and height > self.chain.height:
@@ -418,7 +417,7 @@ class PBFT:
     def _decide(self, slot: Slot, vote: Commit) -> None:
         """A quorum commits: the block is final as soon as it is known and its parent is final."""
         slot.decided = Decision(vote.view, vote.block, *slot.commits.signatures(vote.view, vote.block, self.q))
-        self.goal = max(self.goal, vote.height)
+        self.catch_up.know(vote.height)
 
     def _execute(self, impatient: bool) -> bool:
         """Make final what is decided, in order. Whether there was anything.
@@ -431,18 +430,19 @@ class PBFT:
             decided = slot.decided
             block = self.chain.get(decided.block)
             if block is None:
-                self.wanted[decided.block] = self.chain.height + 1
+                self.catch_up.want(decided.block, self.chain.height + 1)
             unprepared = self.active and decided.view == self.view and slot.prepared_view != self.view
             if block is None or (unprepared and not impatient):
-                self._later()
+                self.catch_up.later()
                 break
             if block.parent != self.chain.head.id:
                 break  # only where the quorum is too small and the chain has forked
-            self._finalise(block, Committed(decided.signers, decided.signatures, decided.view, block.header))
+            self.finalise(block, Committed(decided.signers, decided.signatures, decided.view, block.header))
             executed = True
         return executed
 
-    def _finalise(self, block: Block, proof: Committed) -> None:
+    def finalise(self, block: Block, proof: Committed) -> None:
+        """Make final the block above the head, proved by a quorum's commits."""
         slot = self.log.get(block.height)
         overruled = slot is not None and slot.accepted is not None and slot.accepted[1].id != block.id
         self.chain.append(block)
@@ -451,8 +451,7 @@ class PBFT:
         self.mempool.finalised(block)
         self.context.finalise(block)
         self.context.work(execute=block.count)
-        if self.wanted:
-            self.wanted = {wanted: height for wanted, height in self.wanted.items() if height > block.height}
+        self.catch_up.settle(block.height)
         self.executed_at = self.context.now
         self.patience = self.timeout
         self.progressed = True
@@ -470,21 +469,18 @@ class PBFT:
         return slot.accepted[1].id if slot is not None and slot.accepted is not None else None
 
     def _slot(self, height: int, sender: int) -> Slot | None:
-        """The slot of a height between the water marks. A height far above the head is a reason to ask its sender:
-        no primary proposes more than `window` above what it has executed."""
-        slot = self.log.get(height)
-        if slot is None and height > self.log.low:
-            head = self.chain.height
-            if height > head + self.window + 1:
-                self._ask(sender)
-            if height <= max(self.log.low, head) + self.log.span:
-                slot = self.log.open(height)
-        return slot
+        """Open the slot of a height between the water marks. One far above the head is a reason to ask its sender: no
+        primary proposes more than `window` above what it has executed."""
+        low, head = self.log.low, self.chain.height
+        if height > head + self.window + 1:
+            self.catch_up.ask(sender)
+        return self.log.open(height) if low < height <= max(low, head) + self.log.span else None
 
     # ----------------------------------------------------------------------------------- checkpoints (section 4.3)
 
     @property
-    def _stable_height(self) -> int:
+    def stable_height(self) -> int:
+        """The height of the last stable checkpoint."""
         return self.stable.height if self.stable is not None else 0
 
     def _say_checkpoint(self, block: Block) -> None:
@@ -493,46 +489,47 @@ class PBFT:
         self._count_checkpoint(message)
 
     def _on_checkpoint(self, sender: int, message: Checkpoint) -> None:
-        if message.height % self.checkpoint:
+        height = message.height
+        if height % self.checkpoint:
             self.context.reject("checkpoint at a wrong height")
-        elif self._slot(message.height, sender) is not None:
+        elif height in self.log or self._slot(height, sender) is not None:
             self._count_checkpoint(message)
-            self._advance()
+            self.advance()
 
     def _count_checkpoint(self, message: Checkpoint) -> None:
         height = message.height
-        if height <= self._stable_height:
+        if height <= self.stable_height:
             return
         votes = self.checkpoints.setdefault(height, {})
         votes.setdefault(message.signer, message)
         equal = [vote for vote in votes.values() if vote.block == message.block]
         if len(equal) >= self.q:
             signers = tuple(vote.signer for vote in equal)
-            self._stabilise(Stable(signers, tuple(vote.signature for vote in equal), height, message.block))
+            self.stabilise(Stable(signers, tuple(vote.signature for vote in equal), height, message.block))
 
-    def _stabilise(self, proof: Stable) -> None:
+    def stabilise(self, proof: Stable) -> None:
         """A checkpoint is stable."""
         self.stable = proof
         self.journal.write_stable(proof)
         self.context.record("stable", block=proof.block, height=proof.height)
         self.checkpoints = {height: votes for height, votes in self.checkpoints.items() if height > proof.height}
-        self.goal = max(self.goal, proof.height)
+        self.catch_up.know(proof.height)
+        if self.catch_up.behind:
+            self.catch_up.later()
         self._discard()
-        if self.goal > self.chain.height:
-            self._later()
 
     def _discard(self) -> None:
         """Forget what is both below the stable checkpoint and executed."""
-        height = min(self._stable_height, self.chain.height)
+        height = min(self.stable_height, self.chain.height)
         if height > self.log.low:
             self.journal.clear(range(self.log.low + 1, height + 1))
             self.log.discard(height)
             self.chain.prune(height)
 
-    # ----------------------------------------------------------------------------------- view change (section 4.4)
+    # ------------------------------------------------------------------------------------- patience (section 4.5.2)
 
     def _watch(self, restart: bool = False) -> None:
-        """Let the progress timer run while something waits to become final (section 4.5.2)."""
+        """Let the progress timer run while something waits to become final."""
         if not self.active:
             return
         if self.mempool.pending or self.empty_blocks or self.tip > self.chain.height:
@@ -553,29 +550,47 @@ class PBFT:
         lost, so this replica's own go to everyone again."""
         left = self.deadline - self.context.now
         if left > 0:
-            self._say_again()
+            self._repeat_votes()
             self.context.set_timer(PROGRESS, min(left, self.timeout))
         else:
             self.context.record("timeout", height=self.chain.height + 1, round=self.view)
             self._start_view_change(self.view + 1)
 
-    def _say_again(self) -> None:
-        """Repeat what this replica has said in its view about the blocks in flight."""
-        for height in range(self.chain.height + 1, self.tip + 1) if self.active and self.others else ():
+    def _repeat_votes(self) -> None:
+        """Say again, to everyone directly, what was said in this view about the blocks in flight."""
+        if not self.active or not self.others:
+            return
+        for height in range(self.chain.height + 1, self.tip + 1):
             slot = self.log.open(height)
-            if slot.accepted is not None and self.me == self.primary:
+            if self.me == self.primary and slot.accepted is not None:
                 proposal, block = slot.accepted
                 self.context.send(self.others, PrePrepare(self.me, proposal.signature, self.view, block))
             for vote in (slot.prepares.by(self.me), slot.commits.by(self.me)):
                 if vote is not None and vote.view == self.view:
                     self.context.send(self.others, vote)
 
+    # ----------------------------------------------------------------------------------- view change (section 4.4)
+
+    def awaits(self, view: int) -> bool:
+        """Whether this replica would enter a view: it votes, has promised nothing against it, and is not there yet."""
+        return self.voting and (view > self.view or (view == self.view and not self.active))
+
     def _start_view_change(self, view: int) -> None:
-        """Leave for a higher view."""
+        """Leave for a higher view, and say so."""
         self._leave(view)
+        self.left_at = self.context.now
         self.context.broadcast(self._view_change())
-        self._later()
+        for votes in self.checkpoints.values():
+            if self.me in votes and self.others:  # one that is not stable may be what held the primary up
+                self.context.send(self.others, votes[self.me])
+        self.catch_up.later()
         self._gather()
+
+    def repeat_view_change(self) -> None:
+        """Nothing has happened since: perhaps nobody has heard it. Neighbours that have would not relay it again, so
+        it goes to everyone directly."""
+        if self.others:
+            self.context.send(self.others, self._view_change())
 
     def _leave(self, view: int) -> None:
         """Take no part in lower views any more."""
@@ -587,12 +602,12 @@ class PBFT:
         self.primary = self.verifier.primary(view)
         self.journal.write_view(view)
         self.watching = False
-        self.context.cancel_timer(PROGRESS)
         self.alarm = -1
+        self.context.cancel_timer(PROGRESS)
         self.context.cancel_timer(PROPOSE)
         self.mempool.abandon()
-        self.wanted.clear()
-        for slot in self.log:
+        self.catch_up.wanted.clear()
+        for slot in self.log.values():
             slot.accepted = None
 
     def _view_change(self) -> ViewChange:
@@ -609,25 +624,28 @@ class PBFT:
 
     def _on_view_change(self, sender: int, message: ViewChange) -> None:
         known = self.view_changes.get(message.signer)
-        if not self._awaits(message.view) or (known is not None and known.view > message.view):
+        if not self.awaits(message.view) or (known is not None and known.view > message.view):
             return
         if not self.verifier.view_change(message):
             self.context.reject("view change without proof")
             return
         self.view_changes[message.signer] = message
+        news = known is None or known.view < message.view
+        if news and message.view == self.view and self.context.now - self.left_at >= self.timeout:
+            self.context.send(message.signer, self._view_change())  # it may have lost what was said so long ago
         self._gather()
 
     def _gather(self) -> None:
-        """Act on the view changes that are known: join, let the timer run, open the view."""
+        """Act on the view changes that are known: join others, let the timer run, open the view."""
         changes = self.view_changes.values()
-        ahead = [change.view for change in changes if change.view > self.view]
-        if len(ahead) > self.faulty:
-            self._start_view_change(min(ahead))
+        higher = [change.view for change in changes if change.view > self.view]
+        ready = [change for change in changes if change.view == self.view]
+        if len(higher) > self.faulty:
+            self._start_view_change(min(higher))
         elif not self.active:
-            if len(ahead) + sum(change.view == self.view for change in changes) >= self.q and not self.watching:
+            if len(ready) + len(higher) >= self.q and not self.watching:
                 self._wait()
-            ready = [change for change in changes if change.view == self.view]
-            if self.me == self.primary and len(ready) >= self.q:
+            if len(ready) >= self.q and self.me == self.primary:
                 self._open_view(ready)
 
     def _open_view(self, ready: list[ViewChange]) -> None:
@@ -642,8 +660,9 @@ class PBFT:
         self.context.broadcast(message)
         self._enter(message, opening)
 
-    def _on_new_view(self, sender: int, message: NewView) -> None:
-        if not self._awaits(message.view):
+    def on_new_view(self, sender: int, message: NewView) -> None:
+        """A view is opened."""
+        if not self.awaits(message.view):
             return
         opening = self.verifier.new_view(message, lambda change: self.view_changes.get(change.signer) == change)
         if opening is None:
@@ -660,13 +679,12 @@ class PBFT:
         self.view_changes = {node: change for node, change in self.view_changes.items() if change.view > self.view}
         self.due = self.context.now
         self._begin(message, opening)
-        # What this replica lacks, those have who signed for it.
-        lacking: list[Certificate] = [proof for proof in opening.again if proof.header.id in self.wanted]
+        lacking = [proof for proof in opening.again if proof.header.id in self.catch_up.wanted]
         if opening.base is not None and opening.height > self.chain.height:
-            lacking.insert(0, opening.base)
-        if lacking:
-            self._ask(next((node for node in lacking[0].signers if node != self.me), self._next()))
-        self._advance()
+            self.catch_up.ask_one_of(opening.base.signers)
+        elif lacking:
+            self.catch_up.ask_one_of(lacking[0].signers)
+        self.advance()
 
     def _begin(self, message: NewView, opening: Plan) -> None:
         """Take up the normal case from the opening of a view."""
@@ -674,113 +692,13 @@ class PBFT:
         self.opening = message
         self.tip = max(opening.height, self.log.low)
         self.top = opening.height + len(opening.again)
-        self.goal = max(self.goal, opening.height)
+        self.catch_up.know(opening.height)
         for proposal in message.proposals:
             header = proposal.header
             if header.height > self.log.low:
                 self.log.open(header.height).proposals[self.primary] = proposal
                 if self.chain.get(header.id) is None:
-                    self.wanted[header.id] = header.height
-
-    def _awaits(self, view: int) -> bool:
-        """Whether this replica would enter a view: it votes, has promised nothing against it, and is not there yet."""
-        return self.voting and (view > self.view or (view == self.view and not self.active))
-
-    # ------------------------------------------------------------------------------------------------- catching up
-
-    def _sight(self, view: int) -> None:
-        """Somebody acts in a view: if it is one that this replica should enter, its opening may have been lost."""
-        if self._awaits(view):
-            self.sighted = max(self.sighted, view)
-            self._later()
-
-    def _later(self) -> None:
-        """Look again in a while: what is missing may be on its way."""
-        if not self.retrying:
-            self.retrying = True
-            self.context.set_timer(RETRY, max(self.timeout // RETRIES, 1))
-
-    def _retry(self) -> None:
-        """The while is over."""
-        self.retrying = False
-        self.asking = None
-        self._advance(impatient=True)
-        waiting = self.voting and not self.active
-        if waiting and self.context.now - self.executed_at >= self.timeout:
-            # Nothing happens: perhaps because nobody has heard what was said into a partition. Neighbours that have
-            # would not relay it again, so it goes to everyone directly.
-            if self.others:
-                self.context.send(self.others, self._view_change())
-            self._ask(self._next())
-        elif self.goal > self.chain.height or self.wanted or self._awaits(self.sighted):
-            self._ask(self._next())
-        self.sighted = -1
-        if waiting:
-            self._later()
-
-    def _ask(self, node: int) -> None:
-        """Ask a node for whatever this one lacks, unless its answer is awaited."""
-        if node in (self.asking, self.me):
-            return
-        self.asking = node
-        self._later()
-        view = self.view if self.active else max(self.view - 1, 0)
-        wanted = tuple(self.wanted)[:WANTED]
-        self.context.send(node, Ask(self.chain.height, self._stable_height, view, wanted))
-
-    def _next(self) -> int:
-        """The validator to ask next: they take turns, beginning with the one after this node."""
-        if not self.others:
-            return self.me
-        self.turn += 1
-        start = sum(node < self.me for node in self.others)
-        return self.others[(start + self.turn - 1) % len(self.others)]
-
-    def _on_ask(self, sender: int, message: Ask) -> None:
-        if message.height > self.chain.height + self.window + 1:
-            self._ask(sender)
-        chain: list[tuple[Block, Committed]] = []
-        size = 0
-        for block in self.chain.above(message.height, CHUNK):
-            chain.append((block, self.certificates[block.height - 1]))
-            size += block.payload
-            if size > CHUNK_BYTES:
-                break
-        blocks = (self.chain.get(block) for block in message.blocks[:WANTED])
-        stable = self.stable if self._stable_height > message.stable else None
-        opening = self.opening if self.opening is not None and self.opening.view > message.view else None
-        held = tuple(block for block in blocks if block is not None)
-        self.context.send(sender, Answer(self.chain.height, tuple(chain), held, stable, opening))
-
-    def _on_answer(self, sender: int, message: Answer) -> None:
-        self.asking = None
-        before = self.chain.height
-        for block in message.blocks:
-            if self.wanted.pop(block.id, None) is not None:
-                self.chain.remember(block)
-        for block, proof in message.chain:
-            if block.height > self.chain.height and not self._append(block, proof):
-                self.context.reject("block without proof")
-                break
-        stable = message.stable
-        if stable is not None and stable.height > self._stable_height and self.verifier.stable(stable):
-            self._stabilise(stable)
-        opening = message.new_view
-        if opening is not None and self._awaits(opening.view) and self.verifier.signed(opening):
-            self._on_new_view(sender, opening)
-        self._advance()
-        if before < self.chain.height < message.height:
-            self._ask(sender)  # there is more where this came from
-
-    def _append(self, block: Block, proof: Committed) -> bool:
-        """Append a final block that somebody else has proved."""
-        head = self.chain.head
-        if block.height != head.height + 1 or block.parent != head.id or proof.header != block.header:
-            return False
-        if not self.verifier.committed(proof):
-            return False
-        self._finalise(block, proof)
-        return True
+                    self.catch_up.want(header.id, header.height)
 
     # ------------------------------------------------------------------------------------------- crash and restart
 
@@ -791,23 +709,20 @@ class PBFT:
             self.certificates.append(proof)
             self.mempool.finalised(block)
         self.stable = self.journal.stable()
-        self.log.low = min(self._stable_height, self.chain.height)
-        self.executed_at = self.context.now
+        self.log.low = min(self.stable_height, self.chain.height)
+        self.executed_at = self.due = self.context.now
         self.view = view
         self.primary = self.verifier.primary(view)
         self.opening = self.journal.new_view()
-        entered = self.opening.view if self.opening is not None else 0
-        self.active = self.voting and view == entered
+        self.active = self.voting and view == (self.opening.view if self.opening is not None else 0)
         self._reload()
-        if self.active:
-            if self.opening is not None:
-                self._begin(self.opening, plan(self.opening.view_changes))
-            self.due = self.context.now
-            self._advance()
-        elif self.voting:
+        if self.active and self.opening is not None:
+            self._begin(self.opening, plan(self.opening.view_changes))
+        if self.voting and not self.active:
             self.context.broadcast(self._view_change())
-            self._later()
-        self._ask(self._next())
+            self.catch_up.later()
+        self.advance()
+        self.catch_up.ask_next()
 
     def _reload(self) -> None:
         """Bring back what was accepted and prepared, and, as the primary, say again what was proposed."""
@@ -815,7 +730,7 @@ class PBFT:
             prepared = self.journal.prepared(height)
             if prepared is not None:
                 proof, block = prepared
-                self.log.open(height).prepared = proof
+                self.log.open(height).prepare(proof)
                 self.chain.remember(block)
             accepted = self.journal.accepted(height)
             if accepted is not None:
@@ -824,8 +739,3 @@ class PBFT:
                 self.chain.remember(block)
                 if self.active and proposal.signer == self.me and proposal.view == self.view:
                     self.context.broadcast(PrePrepare(self.me, proposal.signature, self.view, block))
-
-
-def tolerated(validators: int) -> int:
-    """f, the most validators that may be Byzantine."""
-    return (validators - 1) // 3

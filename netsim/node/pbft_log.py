@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from netsim.node.block import Block
@@ -60,49 +59,53 @@ class Decision(NamedTuple):
 class Slot:
     """One height."""
 
-    __slots__ = ("accepted", "commits", "decided", "prepared", "prepares", "proposals", "refused", "said")
+    __slots__ = (
+        "accepted",
+        "commits",
+        "committed_view",
+        "decided",
+        "prepared",
+        "prepared_view",
+        "prepares",
+        "proposals",
+        "refused_view",
+    )
 
     def __init__(self) -> None:
         self.proposals: dict[int, Proposal] = {}  # by author: of its highest view the first
         self.accepted: tuple[Proposal, Block] | None = None  # what this replica prepares in its present view
+        self.refused_view = -1  # the last view whose proposal here is not valid
         self.prepares = Tally()
         self.prepared: Prepared | None = None  # the prepared certificate with the highest view
-        self.said = -1  # the last view in which this replica sent its commit
-        self.refused = -1  # the last view whose proposal here is not valid
+        self.prepared_view = -1  # its view
         self.commits = Tally()
+        self.committed_view = -1  # the last view in which this replica sent its commit
         self.decided: Decision | None = None  # by a quorum of commits, whether or not the block is known
 
-    @property
-    def prepared_view(self) -> int:
-        """The view of the prepared certificate; −1 without one."""
-        return -1 if self.prepared is None else self.prepared.proposal.view
+    def prepare(self, proof: Prepared) -> None:
+        """The block is prepared, in a view higher than any before."""
+        self.prepared = proof
+        self.prepared_view = proof.view
 
 
-class Log:
-    """The slots above the low water mark, made when something is first heard of them."""
+class Log(dict[int, Slot]):
+    """The slots above the low water mark by height, each made when something is first heard of it."""
 
     def __init__(self, span: int) -> None:
         """`span`: how far the high water mark lies above the low one."""
+        super().__init__()
         self.span = span
-        self.low = 0  # the last stable checkpoint
-        self._slots: dict[int, Slot] = {}
-
-    def get(self, height: int) -> Slot | None:
-        """A height of which something is known."""
-        return self._slots.get(height)
+        self.low = 0  # everything up to here is executed, and a quorum holds it
 
     def open(self, height: int) -> Slot:
         """A height of which something is about to be known."""
-        slot = self._slots.get(height)
+        slot = self.get(height)
         if slot is None:
-            slot = self._slots[height] = Slot()
+            slot = self[height] = Slot()
         return slot
 
-    def __iter__(self) -> Iterator[Slot]:
-        return iter(self._slots.values())
-
     def discard(self, height: int) -> None:
-        """Raise the low water mark: everything at or below it is decided and a quorum holds it."""
+        """Raise the low water mark."""
         self.low = height
-        for old in [old for old in self._slots if old <= height]:
-            del self._slots[old]
+        for old in [old for old in self if old <= height]:
+            del self[old]
