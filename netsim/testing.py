@@ -492,9 +492,11 @@ def _line(arrived: Sequence[Envelope], lost: Sequence[Envelope] = ()) -> str:
 
 
 def _matches(envelope: Envelope, filters: Mapping[str, str]) -> bool:
-    """`from` and `to` are sets of digits; `kind` names message types, separated by commas."""
+    """`by` and `to` are sets of digits; `kind` names message types, separated by commas; `height` is one number."""
+    name, height = type(envelope.message).__name__, str(envelope.message.about[1])
     return (
         str(envelope.source) in filters.get("by", str(envelope.source))
         and str(envelope.target) in filters.get("to", str(envelope.target))
-        and type(envelope.message).__name__ in filters.get("kind", type(envelope.message).__name__).split(",")
+        and name in filters.get("kind", name).split(",")
+        and height == filters.get("height", height)
     )

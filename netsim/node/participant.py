@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from netsim.node.block import Batch, Block
@@ -100,14 +101,18 @@ class Participant:
             return
         if gossip is not None and gossip.seen(message):
             return
-        if isinstance(message, Signed) and not self._genuine(message):
+        if isinstance(message, Signed):
+            if not self._genuine(message):
+                return
+        elif type(message) is Transactions and not self.mempool.sane(message.batch):
+            self.world.reject("impossible batch")
             return
         if gossip is not None:
             gossip.relay(sender, message)
-        if type(message) is Transactions:
-            self._on_batch(message.batch)
-        else:
+        if type(message) is not Transactions:
             self.consensus.on_message(sender, message)
+        elif self.mempool.add(message.batch):
+            self.consensus.on_transactions()
 
     def broadcast(self, message: Message) -> None:
         """Bring a message to every other node by the strategy chosen for its kind."""
@@ -126,7 +131,7 @@ class Participant:
         """Proposers take batches in the order of arrival, so what is older than a batch on the chain was lost on the
         way (a partition, a crash, a link that loses): the proposer itself is told. It counts as new from then on."""
         if proposer != self.world.me:
-            for older, batch in list(self._untold.items())[:RETOLD_PER_BLOCK]:
+            for older, batch in list(islice(self._untold.items(), RETOLD_PER_BLOCK)):
                 if older == name:
                     break
                 self.world.send(proposer, Transactions(batch))
@@ -144,12 +149,6 @@ class Participant:
         else:
             return signer != self.world.me  # one's own words come back after a restart
         return False
-
-    def _on_batch(self, batch: Batch) -> None:
-        if not self.mempool.sane(batch):
-            self.world.reject("impossible batch")
-        elif self.mempool.add(batch):
-            self.consensus.on_transactions()
 
 
 class _Context:

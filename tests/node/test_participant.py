@@ -68,8 +68,7 @@ def test_forged_foreign_and_unknown_messages_are_counted_and_go_no_further() -> 
         *["unknown signer"] * 2,
         *["impossible batch"] * 2,
     ]
-    relayed = [envelope.message for envelope in made.queue]
-    assert not any(isinstance(message, Signed) for message in relayed)
+    assert not made.queue, "nothing of this was relayed"
     participant(made, 1).on_message(2, genuine)
     assert any(envelope.message is genuine for envelope in made.queue), "a forgery does not shadow the genuine one"
 

@@ -11,7 +11,7 @@ import pytest
 from netsim.node.block import Block
 from netsim.node.gossip import Direct, Flood, Gossip
 from netsim.node.pbft import PBFT
-from netsim.node.pbft_messages import PrePrepare, ViewChange
+from netsim.node.pbft_messages import Prepare, PrePrepare, ViewChange
 from netsim.testing import MS, Network, settings
 
 DELTA = 20 * MS
@@ -219,7 +219,23 @@ def test_a_replica_that_crashed_does_not_prepare_another_block_in_the_same_view(
     second = propose(network, 0, 0, created=2)
     network.settle()
     assert second.id != first.id
+    assert "Prepare" not in {type(envelope.message).__name__ for envelope in network.queue}
     assert "two proposals for one view and height" in network.places[1].rejected
+
+
+def test_a_replica_that_crashed_keeps_its_promise_not_to_act_in_the_view_that_it_left() -> None:
+    network = Network(4, settings())
+    network.start()
+    network.submit(1)
+    network.wait(TIMEOUT)
+    assert any(isinstance(envelope.message, ViewChange) for envelope in network.queue)
+    network.take(lambda envelope: True)
+    network.crash(1)
+    network.restart(1)
+    propose(network, 0, 0, created=1)
+    for envelope in network.take(lambda envelope: isinstance(envelope.message, PrePrepare)):
+        network.deliver(envelope)
+    assert not any(isinstance(envelope.message, Prepare) for envelope in network.queue)
 
 
 def test_a_replica_that_crashed_still_reports_what_it_had_prepared() -> None:
