@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
 Observe: TypeAlias = "Callable[[str, int, Tally], None]"
 EngineName = Literal["emulate", "simulate"]
 INTERRUPTED, INCOMPLETE = 130, 4
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a run ended: whole, or early for a reason and with an exit code."""
+
+    reason: str = ""
+    exit_code: int = 0
+
+
+_WHOLE = _End()
+_INTERRUPTED = _End("interrupted", INTERRUPTED)
 
 
 @dataclass
@@ -83,33 +97,21 @@ def run(
         work.mkdir()
         (folder / "scenario.yaml").write_text(_without_password(scenario), encoding="utf-8")
         log.info("%s, seed %d, %s, trace %s", scenario.name, scenario.seed, engine, scenario.trace)
-        failure, exit_code = "", 0
         if engine == "emulate":
-            from netsim.engine.emulator import Aborted, emulate
-
             options: dict[str, Any] = {} if silence_s is None else {"silence_s": silence_s}
-            emulated = emulate(
-                plan, work, broker or scenario.emulation.broker, _phase(observe, "emulate"), wrap, **options
-            )
-            recorded = emulated.trace
-            fidelity = recorded.header.fidelity
-            log.info("%d processes, %d rounds, %.1f s", emulated.processes, fidelity.rounds, time.monotonic() - started)
-            if emulated.rejected:
-                log.warning("%d payloads on our topics were not ours, and were dropped", emulated.rejected)
-            if isinstance(emulated.failure, Aborted):
-                failure, exit_code = str(emulated.failure), INCOMPLETE
-                log.error("%s\n%s", failure, emulated.failure.details)
-            elif emulated.failure is not None:
-                failure, exit_code = "interrupted", INTERRUPTED
-                log.error(failure)
+            recorded, end = _emulate(plan, work, broker, observe, wrap, options, log)
         else:
             from netsim.engine.simulator import simulate
 
             recorded = simulate(plan, work, _phase(observe, "simulate"))
+            end = _WHOLE if recorded.header.fidelity.complete else _INTERRUPTED
         recorded.header.wall_s = time.monotonic() - started
-        if engine == "emulate" and not failure:
-            _compare_with_twin(plan, work, recorded, observe, log)
-        return _conclude(plan, folder, recorded, failure, exit_code, log)
+        if engine == "emulate" and end is _WHOLE:
+            end = _compare_with_twin(plan, work, recorded, observe, log)
+        if end is not _WHOLE:
+            log.error(end.reason)
+        with _uninterrupted():
+            return _conclude(plan, folder, recorded, end, log)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         for handler in list(log.handlers):
@@ -117,26 +119,54 @@ def run(
             log.removeHandler(handler)
 
 
-def _compare_with_twin(
+def _emulate(
     plan: Plan,
     work: Path,
-    recorded: Trace,
+    broker: str | None,
     observe: Observe | None,
+    wrap: Wrap | None,
+    options: dict[str, Any],
     log: logging.Logger,
-) -> None:
-    """Simulate the same scenario and hold the emulation's trace against it."""
+) -> tuple[Trace, _End]:
+    """The trace of an emulation, and how it ended."""
+    from netsim.engine.emulator import Aborted, emulate
+
+    began = time.monotonic()
+    spec = broker or plan.scenario.emulation.broker
+    emulated = emulate(plan, work, spec, _phase(observe, "emulate"), wrap, **options)
+    rounds = emulated.trace.header.fidelity.rounds
+    log.info("%d processes, %d rounds, %.1f s", emulated.processes, rounds, time.monotonic() - began)
+    if emulated.rejected:
+        log.warning("%d payloads on our topics were not ours, and were dropped", emulated.rejected)
+    if emulated.failure is None:
+        return emulated.trace, _WHOLE
+    if isinstance(emulated.failure, Aborted):
+        if emulated.failure.details:
+            log.error(emulated.failure.details)
+        return emulated.trace, _End(str(emulated.failure), INCOMPLETE)
+    return emulated.trace, _INTERRUPTED
+
+
+def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe | None, log: logging.Logger) -> _End:
+    """Simulate the same scenario and hold the emulation's trace against it. The emulation stands without."""
     from netsim.engine.simulator import simulate
     from netsim.engine.twin import difference
 
     fidelity = recorded.header.fidelity
-    twin = simulate(plan, work, _phase(observe, "simulate"))
+    try:
+        twin = simulate(plan, work, _phase(observe, "simulate"))
+    except OSError as error:
+        return _End(f"the twin could not be simulated: {error.strerror or error}", INCOMPLETE)
+    if not twin.header.fidelity.complete:
+        return _INTERRUPTED
     equal = twin.digest() == recorded.digest()
     fidelity.twin = "equal" if equal else "differs"
     fidelity.twin_differs = "" if equal else difference(recorded, twin)
     log.info("twin %s %s", fidelity.twin, fidelity.twin_differs)
+    return _WHOLE
 
 
-def _conclude(plan: Plan, folder: Path, recorded: Trace, failure: str, exit_code: int, log: logging.Logger) -> Result:
+def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging.Logger) -> Result:
     """Write the trace, the graph and the summary, and find the exit code."""
     from netsim.measure import outcome, summarise
     from netsim.report.graph import write
@@ -145,9 +175,22 @@ def _conclude(plan: Plan, folder: Path, recorded: Trace, failure: str, exit_code
     write(plan.network.graph, folder / "network.graphml", plan.scenario.name)
     summary = summarise(recorded)
     (folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-    exit_code = exit_code or outcome(summary)
+    exit_code = end.exit_code or outcome(summary)
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
-    return Result(folder, summary, exit_code, failure, recorded.header.fidelity.twin_differs)
+    return Result(folder, summary, exit_code, end.reason, recorded.header.fidelity.twin_differs)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C does not cost what the first one left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are somebody else's
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _without_password(scenario: Scenario) -> str:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,13 @@ from netsim.engine.loop import FOREVER
 from netsim.engine.plan import Plan
 from netsim.engine.tally import Tally
 from netsim.engine.transport import Mqtt, Transport, TransportLost
-from netsim.engine.worker import Job, Wrap, main
+from netsim.engine.worker import NO_BROKER, Job, Wrap, main
 
 _SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
 _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
+_LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tell of it
+_WINDOW_NS = 100_000_000  # most logical time from a process's next event to its horizon: it reports now and then
 _FEW = 3  # up to so many processes are granted a window one by one, more of them by one word to all
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
 _PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
@@ -134,6 +137,7 @@ class _Coordinator:
         )
         self.tally = Tally(self.plan)
         self.processes: list[_Process] = []
+        self.lifelines: list[Connection] = []
         self.alive = {place.index for place in self.places}
         self.marks = [0] * len(self.places)
         self.token = secrets.token_hex(8)
@@ -146,50 +150,52 @@ class _Coordinator:
         self.asked: float | None = None
         self.awaited: set[int] = set()
         self.shown = 0.0
+        self.finishing = False
 
     # --- the run, whatever the pace -------------------------------------------------------------------------------
 
     async def run(self, broker: str, wrap: Wrap | None) -> None:
-        """Broker, processes, the conducting of them, and an orderly end of everything whatever happens."""
+        """Broker, processes, the conducting of them, and an orderly end of everything whatever happens.
+
+        `trouble` gets what comes from outside, at any moment: a signal, the broker's death, a process's.
+        """
         trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with ExitStack() as stack:
-            stack.enter_context(_signals(trouble))
+        with _signals(trouble):
+            body = asyncio.create_task(self._with_broker(broker, wrap, trouble))
+            await asyncio.wait({body, trouble}, return_when=asyncio.FIRST_COMPLETED)
+            body.cancel()
+            await asyncio.wait({body})
+            if trouble.done():
+                trouble.result()
             try:
-                async with open_broker(broker, self.work) as opened:
-                    watch = asyncio.create_task(_broker_death(opened.died, trouble))
-                    try:
-                        await self._with_processes(opened.endpoint, wrap, trouble)
-                    finally:
-                        watch.cancel()
+                body.result()
             except (BrokerError, TransportLost, EOFError, OSError) as error:
-                await asyncio.sleep(0.05)  # what has died may tell more of it itself
-                if trouble.done():
-                    trouble.result()
                 raise Aborted(str(error) or "the processes could not be started") from None
+
+    async def _with_broker(self, broker: str, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
+        async with open_broker(broker, self.work) as opened:
+            watching = asyncio.create_task(_broker_death(opened.died, trouble))
+            try:
+                await self._with_processes(opened.endpoint, wrap, trouble)
+            except (TransportLost, EOFError, OSError):
+                await asyncio.wait({trouble}, timeout=_LAST_WORDS_S)  # what has died may tell more of it itself
+                raise
             finally:
-                if trouble.done():
-                    trouble.exception()  # seen, even where something else ended the run first
+                watching.cancel()
 
     async def _with_processes(self, endpoint: Endpoint, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
         async with Mqtt(endpoint, f"{self.token}-coordinator") as transport:
             await transport.subscribe([self.topics.report])
+            conducting = asyncio.create_task(self._conduct(transport))
+            watching = asyncio.create_task(self._watch_silence(transport))
             try:
                 self._start(endpoint, wrap, trouble)
-                conducting = asyncio.create_task(self._conduct(transport))
-                watching = asyncio.create_task(self._watch_silence(transport))
-                try:
-                    await asyncio.wait({conducting, watching, trouble}, return_when=asyncio.FIRST_COMPLETED)
-                    if conducting.done():
-                        conducting.result()
-                    elif watching.done():
-                        watching.result()
-                    else:
-                        trouble.result()
-                finally:
-                    for task in (conducting, watching):
-                        task.cancel()
-                    await asyncio.gather(conducting, watching, return_exceptions=True)
+                for task in (await asyncio.wait({conducting, watching}, return_when=asyncio.FIRST_COMPLETED))[0]:
+                    task.result()
             finally:
+                for task in (conducting, watching):
+                    task.cancel()
+                await asyncio.gather(conducting, watching, return_exceptions=True)
                 await self._stop()
 
     def _start(self, endpoint: Endpoint, wrap: Wrap | None, trouble: asyncio.Future[None]) -> None:
@@ -200,14 +206,13 @@ class _Coordinator:
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
         forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        self._lifelines = []
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
             job = Job(self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap)
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()
-            self._lifelines.append(ours)
+            self.lifelines.append(ours)
             process = _Process(place, running)
             self.processes.append(process)
             asyncio.get_running_loop().add_reader(running.sentinel, self._ended, process, trouble)
@@ -219,8 +224,19 @@ class _Coordinator:
             return
         process.running.join(1)
         code = process.running.exitcode
+        if self.finishing and code == 0:  # its last word is on its way
+            return
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        trouble.set_exception(Aborted(f"the process of {process.place.name} died unasked ({how})"))
+        reason = Aborted(f"the process of {process.place.name} died unasked ({how})")
+        if code == NO_BROKER:
+            reason = Aborted(f"the process of {process.place.name} lost the broker")
+
+        def tell() -> None:
+            if not trouble.done():
+                trouble.set_exception(reason)
+
+        # If the broker has died, its own word of it says more.
+        asyncio.get_running_loop().call_later(_LAST_WORDS_S if code == NO_BROKER else 0, tell)
 
     async def _stop(self) -> None:
         """Leave no process behind."""
@@ -235,7 +251,7 @@ class _Coordinator:
         for process in self.processes:
             process.running.join()
             process.running.close()
-        for lifeline in self._lifelines:
+        for lifeline in self.lifelines:
             lifeline.close()
 
     # --- conducting -----------------------------------------------------------------------------------------------
@@ -286,7 +302,8 @@ class _Coordinator:
             self.fidelity.rounds += 1
             granted = np.flatnonzero((following < horizons) & (following < end)).tolist()
             self._await(granted)
-            horizon = {process: min(int(horizons[process]), end) for process in granted}
+            latest = np.minimum(np.minimum(horizons, following + _WINDOW_NS), end)
+            horizon = {process: int(latest[process]) for process in granted}
             grant = control.Grant(self.fidelity.rounds, horizon, self.marks)
             topics = [self.topics.grant(process) for process in granted]
             for topic in topics if len(granted) <= _FEW else [self.topics.all]:
@@ -321,23 +338,23 @@ class _Coordinator:
                 continue
             self.marks[word.process] = word.sequence
             self.tally.add(word.news)
-            if word.round:
-                finished.add(word.process)
             if word.crashed:
                 await self._kill(word.process)
                 await self._tell(transport, self.topics.all, control.Gone(word.process))
+            elif word.round:
+                finished.add(word.process)
             self._show(word.next)
 
     async def _finish(self, transport: Transport, words: Any) -> None:
         """High-water marks to everybody, totals from everybody."""
-        for process in self.alive:
-            self.processes[process].expected_to_end = True
+        self.finishing = True
         self._await(self.alive)
         await self._tell(transport, self.topics.all, control.Finish(self.marks, _ANSWER_S))
         while self.awaited:
             word = await anext(words)
             if isinstance(word, control.Finished):
                 self.awaited.discard(word.process)
+                self.processes[word.process].expected_to_end = True
                 self.fidelity.broker_lost += word.lost
                 self.fidelity.lateness_ns += word.lateness
                 self.rejected += word.rejected

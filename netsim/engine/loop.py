@@ -134,6 +134,7 @@ class Node:
         self._timers: dict[str, int] = {}
         self._rows = 0
         self._cause = -1
+        self._until = FOREVER  # when this incarnation ends: what its work would do later it does not do
         self._sent: dict[int, list[int]] = {}
         self._delivered: dict[int, list[int]] = {}
         self._dropped: dict[int, list[int]] = {}
@@ -151,9 +152,11 @@ class Node:
             return
         if self.me in receivers:
             raise ValueError(f"node {self.me} sends to itself")
+        at = self.time + self.elapsed
+        if at >= self._until:  # the work before it is not done when the node crashes, or the run ends
+            return
         sequence = self._sequence
         self._sequence = sequence + 1
-        at = self.time + self.elapsed
         copies, size, tag = len(receivers), message.size, tag_of(type(message))
         departures = self.uplink.depart(at, size, copies)
         total = self._sent.get(tag)
@@ -206,12 +209,12 @@ class Node:
         self._row("propose", name, block.height, size=block.payload, detail=block.count)
         for batch in block.transactions:
             self._row("include", name, batch.first, -1, batch.origin, size=batch.size, detail=batch.count)
-        self._loop.news.append((True, self.me, name, self.time + self.elapsed))
+        self._tell(True, name)
 
     def finalise(self, block: Block) -> None:
         name = short_id(block.id)
         self._row("finalise", name, block.height, size=block.payload, detail=block.count)
-        self._loop.news.append((False, self.me, name, self.time + self.elapsed))
+        self._tell(False, name)
 
     def record(
         self, kind: str, *, block: bytes = b"", height: int = -1, round: int = -1, peer: int = -1, detail: int = 0
@@ -235,6 +238,8 @@ class Node:
         self._rows = 0
         if incarnation:
             self.uplink.free_at = int(self._store.get(_BACKLOG) or b"0")
+        crash = plan.lives[self.me][incarnation][1]
+        self._until = self._loop.end if crash is None else min(crash, self._loop.end)
         self._begin(time)
         self.rng = stream(plan.scenario.seed, "node", self.me, incarnation)
         self._row("start", detail=incarnation)
@@ -245,6 +250,10 @@ class Node:
     def crash(self, time: int) -> None:
         """Lose everything that is neither persisted nor already on the wire."""
         self._begin(time)
+        self._until = FOREVER
+        for by in self._late.values():
+            self._row("displaced", detail=by)
+        self._late.clear()
         self.participant = None
         self.queue.clear()
         self._timers.clear()
@@ -256,11 +265,18 @@ class Node:
     def totals(self, time: int) -> None:
         """Write what this incarnation sent, took up and lost, and begin to count anew."""
         self._begin(time)
+        self._until = FOREVER
         for kind, totals in (("sent", self._sent), ("delivered", self._delivered), ("dropped", self._dropped)):
             for what in sorted(totals):
                 count, size = totals[what]
                 self._row(kind, height=count, size=size, detail=what)
             totals.clear()
+
+    def missed(self, end: int, by: int) -> None:
+        """Something that was due before the end is not handled any more."""
+        self._begin(end)
+        self._until = FOREVER
+        self._row("displaced", detail=by)
 
     def displaced(self, sender: int, sequence: int, by: int) -> None:
         """A message comes too late and is moved by so much; its own row will say so."""
@@ -358,12 +374,18 @@ class Node:
         detail: int = 0,
     ) -> None:
         code = self._codes[kind]
-        if self._kept[code]:
-            at = self.time + self.elapsed
+        at = self.time + self.elapsed
+        if self._kept[code] and at < self._until:
             self._loop.recorder.rows.extend(
                 (at, self.me, code, block, height, round_, peer, message, size, self._cause, detail)
             )
             self._rows += 1
+
+    def _tell(self, proposal: bool, block: int) -> None:
+        """Let who watches the run know."""
+        at = self.time + self.elapsed
+        if at < self._until:
+            self._loop.news.append((proposal, self.me, block, at))
 
     def _hops(self, name: int, time: int, ready: int, flight: Flight, place: int) -> None:
         assert flight.parts is not None
@@ -409,7 +431,7 @@ class Loop:
         self._in_order = in_order
         self._rules = plan.network.rules
         self._inbound: Inbound | None = None
-        self._end = plan.scenario.duration
+        self.end = plan.scenario.duration
 
     # --- setting up -----------------------------------------------------------------------------------------------
 
@@ -499,7 +521,7 @@ class Loop:
         """Handle every event before the horizon (and before the scenario's end)."""
         heap = self.heap
         nodes = self.nodes
-        horizon = min(horizon, self._end)
+        horizon = min(horizon, self.end)
         while heap and heap[0][0] < horizon:
             time, kind, sender, sequence, receiver, what = heap[0]
             node = nodes[receiver]
@@ -544,9 +566,23 @@ class Loop:
                 node.start(time, what)
 
     def finish(self) -> None:
-        """Write the totals of every node, at the scenario's end."""
+        """Write the totals of every node, at the scenario's end.
+
+        Under the clock, what came when the end had passed is moved beyond it, and counted as that.
+        """
+        for time, kind, _, _, receiver, what in self.heap:
+            if kind == ARRIVAL:
+                for late, node in zip(what.times[what.index :], what.receivers[what.index :], strict=True):
+                    self._missed(node, late)
+            else:
+                self._missed(receiver, time)
         for me in sorted(self.nodes):
-            self.nodes[me].totals(self._end)
+            self.nodes[me].totals(self.end)
+
+    def _missed(self, node: int, time: int) -> None:
+        if time < self.end:
+            self.displaced += 1
+            self.nodes[node].missed(self.end, self.end - time)
 
     def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:
         """The time at which an event is handled: its own, or the node's present if a later one came first."""

@@ -19,7 +19,8 @@ _SHOW_EVERY_S = 0.1
 def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
-    Raises OSError where the files cannot be written.
+    Ctrl-C ends it early: the trace then holds what was done until then, and its fidelity is not `complete`. Raises
+    OSError where the files cannot be written.
     """
     recorder = trace.Recorder(work / "simulated")
     loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True)
@@ -29,16 +30,20 @@ def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | Non
     tally = Tally(plan)
     end = plan.scenario.duration
     shown = perf_counter()
-    while (now := loop.next()) < end:
-        loop.run(now + _SLICE_NS)
-        recorder.flush()
-        tally.add(loop.news)
-        loop.news.clear()
-        if observe is not None and perf_counter() - shown > _SHOW_EVERY_S:
-            shown = perf_counter()
-            observe(min(now, end), tally)
-    loop.finish()
+    fidelity = trace.Fidelity()
+    try:
+        while (now := loop.next()) < end:
+            loop.run(now + _SLICE_NS)
+            recorder.flush()
+            tally.add(loop.news)
+            loop.news.clear()
+            if observe is not None and perf_counter() - shown > _SHOW_EVERY_S:
+                shown = perf_counter()
+                observe(min(now, end), tally)
+        loop.finish()
+        if observe is not None:
+            observe(end, tally)
+    except KeyboardInterrupt:
+        fidelity.complete = False
     recorder.close()
-    if observe is not None:
-        observe(end, tally)
-    return trace.gather(plan.header("simulate", trace.Fidelity()), [work / "simulated"])
+    return trace.gather(plan.header("simulate", fidelity), [work / "simulated"])

@@ -37,6 +37,7 @@ Wrap = Callable[[Transport, Place], Transport]
 
 _REPORT_EVERY_NS = 100_000_000  # clock pace: wall time between two reports
 _LATENESS_SAMPLES = 20_000
+NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL of sysexits.h)
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,18 @@ async def _run(job: Job) -> None:
     transport: Transport
     try:
         async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}") as transport:
-            worker = Worker(job, job.wrap(transport, job.place) if job.wrap else transport)
             try:
-                await worker.run()
+                await Worker(job, job.wrap(transport, job.place) if job.wrap else transport).run()
             except TransportLost:
                 raise
             except Exception as error:
                 reason = f"{type(error).__name__}: {error}"
-                await worker.say(control.Failed(job.place.index, reason, traceback.format_exc()))
+                failed = control.Failed(job.place.index, reason, traceback.format_exc())
+                topic = Topics(job.token).report
+                await transport.publish(topic, Sealed(job.key).close(topic, msgspec.msgpack.encode(failed)))
                 raise SystemExit(1) from None
     except TransportLost:
-        raise SystemExit(1) from None  # the coordinator sees the broker go, and this process with it
+        raise SystemExit(NO_BROKER) from None
 
 
 class Worker:
@@ -120,6 +122,7 @@ class Worker:
             self._topics.outbox(place.index): place.index for place in job.places if place.index != self._me
         }
         self._grant: control.Grant | None = None
+        self._round = 0  # of the last grant
         self._finish: control.Finish | None = None
         self._epoch: int | None = None
         self._gone: set[int] = set()
@@ -158,7 +161,10 @@ class Worker:
             return
         order = self._order.decode(payload)
         if isinstance(order, control.Grant):
-            if self._me in order.horizons:
+            if order.round <= self._round:
+                self._rejected += 1  # doubled or replayed
+            elif self._me in order.horizons:
+                self._round = order.round
                 self._grant = order
         elif isinstance(order, control.Probe):
             await self._publish(self._topics.outbox(self._me), Batch(self._me, 0, []))
@@ -258,16 +264,17 @@ class Worker:
                     due = FOREVER
                     if self._epoch is not None and not finished:
                         now = int((wall - self._epoch) / dilation)
-                        if self._may_go_on(now):
+                        held = self._is_held(now)
+                        if not held:
                             self._handle_due(now, dilation)
                         await self._send_outbox()
-                        finished = now >= end
+                        finished = now >= end and not held
                         if wall - reported > _REPORT_EVERY_NS or self._crashed or finished:
                             reported = wall
                             await self._report(int(finished), {}, now)
                         if self._crashed:
                             await asyncio.Event().wait()
-                        if not finished:
+                        if not finished and not held:
                             due = self._epoch + int(min(self._loop.next(), end) * dilation)
                             due = min(due, reported + _REPORT_EVERY_NS)
                     await self._wait(alarm, kick, due, receiving)
@@ -276,9 +283,10 @@ class Worker:
                 receiving.cancel()
         await self._end()
 
-    def _may_go_on(self, now: int) -> bool:
+    def _is_held(self, now: int) -> bool:
         """A successor must not take its node over before the process that held it is dead."""
-        return self._predecessor is None or self._predecessor in self._gone or now < self._job.place.since
+        held_by = self._predecessor
+        return held_by is not None and held_by not in self._gone and now >= self._job.place.since
 
     def _handle_due(self, now: int, dilation: float) -> None:
         assert self._epoch is not None

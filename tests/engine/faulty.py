@@ -92,6 +92,34 @@ class Deaf(Through):
             yield topic, payload
 
 
+class TellsOfItsCrashLate(Through):
+    """The process of a node that is killed says so half a second after it has happened."""
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        if self.place.ends_with_crash and topic.endswith("/report") and time.monotonic() - self.began > 0.7:
+            time.sleep(0.5)
+        await self.inner.publish(topic, payload)
+
+    def __init__(self, inner: Transport, place: Place) -> None:
+        super().__init__(inner, place)
+        self.began = time.monotonic()
+
+
+class HearsLate(Through):
+    """The second process gets the first one's outbox only when the run is over."""
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        late: list[tuple[str, bytes]] = []
+        async for topic, payload in self.inner.messages():
+            if self.place.index == 1 and topic.endswith("/out/0") and len(payload) > 30:  # all but the probe
+                late.append((topic, payload))
+                continue
+            yield topic, payload
+            if topic.endswith("/all") and late:  # the coordinator's last word
+                for told in late:
+                    yield told
+
+
 class Intruder(Through):
     """A stranger who knows the broker's password fills every topic with what does not belong there."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import faulty
-from worlds import constant, emulated, simulated, world
+from worlds import constant, emulated, rows, simulated, world
+
+from netsim.trace import read
 
 CLOCK = "emulation.pace=clock"
 
@@ -47,3 +49,27 @@ def test_a_crash_kills_the_process_and_another_takes_over(tmp_path: Path) -> Non
     assert result.failure == ""
     assert result.summary["fidelity"]["broker_lost"] == 0
     assert result.summary["safety"]["agreement"] == "holds"
+
+
+def test_a_crash_at_the_very_end_does_not_hang(tmp_path: Path) -> None:
+    late = "faults: [{at: 999 ms, crash: [shenzhen-3]}]"
+    result = emulated(world(constant(4, duration="1 s", more=late), CLOCK), tmp_path)
+    assert result.failure == ""
+
+
+def test_a_node_is_taken_over_late_rather_than_not_at_all(tmp_path: Path) -> None:
+    """The old process's death is told only after the run's end: the restart is displaced, not forgotten."""
+    crash = "faults: [{at: 800 ms, for: 100 ms, crash: [shenzhen-3]}]"
+    scenario = world(constant(4, duration="1 s", more=crash), CLOCK)
+    emulated(scenario, tmp_path, wrap=faulty.TellsOfItsCrashLate)
+    starts = [row for row in rows(read(tmp_path), "start") if row["node"] == 3]
+    assert [row["detail"] for row in starts] == [0, 1]
+
+
+def test_what_comes_after_the_end_is_counted_as_displaced(tmp_path: Path) -> None:
+    """The second process hears the first one only when the run is over; nothing is lost, and nothing is hidden."""
+    scenario = world(constant(4, "1 ms", duration="1 s"), CLOCK)
+    result = emulated(scenario, tmp_path, wrap=faulty.HearsLate)
+    assert result.summary["fidelity"]["broker_lost"] == 0
+    assert result.summary["fidelity"]["displaced"] > 0
+    assert result.summary["fidelity"]["verdict"] == "degraded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,7 +114,7 @@ def test_a_killed_broker_ends_the_run_with_what_was_recorded(start: Callable[...
     os.kill(broker[0], signal.SIGKILL)
     code, _, err = run.end()
     assert code == 4
-    one_line(err, "broker", str(run.folder))
+    one_line(err, "the broker died", str(run.folder))
     partial(run)
 
 
@@ -146,6 +147,38 @@ def test_ctrl_c_during_the_start_leaves_nothing(start: Callable[..., Running]) -
     code, _, err = run.end()
     assert "Traceback" not in err
     assert code == 130
+
+
+def test_a_second_ctrl_c_does_not_cost_what_was_recorded(start: Callable[..., Running]) -> None:
+    run = start()
+    run.under_way()
+    for _ in range(3):
+        os.killpg(run.child.pid, signal.SIGINT)
+        time.sleep(0.2)
+    code, _, err = run.end()
+    assert code == 130
+    one_line(err, "interrupted")
+    partial(run)
+
+
+def test_ctrl_c_ends_a_simulation_with_what_was_recorded(start: Callable[..., Running]) -> None:
+    run = start("--engine", "simulate")
+    run.under_way()
+    os.killpg(run.child.pid, signal.SIGINT)
+    code, _, err = run.end()
+    assert code == 130
+    one_line(err, "interrupted", str(run.folder))
+    partial(run)
+
+
+def test_ctrl_c_is_heard_while_a_broker_does_not_answer(start: Callable[..., Running]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        run = start("--broker", f"mqtt://127.0.0.1:{mute.getsockname()[1]}")
+        mute.accept()
+        os.killpg(run.child.pid, signal.SIGINT)
+        code, _, err = run.end()
+    assert code == 130
+    one_line(err, "interrupted")
 
 
 def test_nothing_outlives_a_run_that_was_killed_outright(start: Callable[..., Running]) -> None:

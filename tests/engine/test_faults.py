@@ -53,6 +53,17 @@ def trace_reason(row: dict[str, int]) -> str:
     return DROPS[row["detail"]]
 
 
+def test_what_a_node_was_working_on_when_it_crashed_is_not_done(tmp_path: Path) -> None:
+    text = constant(4, duration="1 s", more="faults: [{at: 302 ms, for: 300 ms, crash: [shenzhen-0]}]")
+    trace = simulated(world(text, "compute.sign=5 ms"), tmp_path)
+    mine = [(trace.header.kinds[row[2]], row[0]) for row in trace.events.tolist() if row[1] == 0]
+    crash = mine.index(("crash", 302 * MS))
+    assert all(time < 302 * MS for _, time in mine[:crash])
+    down = [time for kind, time in mine[crash + 1 :] if kind == "submit"]
+    assert down  # clients do not ask
+    assert trace.events[:, 0].max() <= 1000 * MS
+
+
 SPLIT = f"""
 duration: 5 s
 sites:

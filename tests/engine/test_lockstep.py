@@ -127,6 +127,11 @@ def test_a_link_without_delay_within_a_process_is_fine(tmp_path: Path) -> None:
     assert emulated(scenario, tmp_path).summary["fidelity"]["twin"] == "equal"
 
 
+def test_a_process_that_nobody_can_disturb_still_reports_now_and_then(tmp_path: Path) -> None:
+    scenario = world(constant(4, duration="2 s"), "emulation.nodes_per_process=4")
+    assert emulated(scenario, tmp_path).summary["fidelity"]["rounds"] >= 10
+
+
 def test_a_crash_is_a_new_process_with_what_was_persisted_and_nothing_else(tmp_path: Path) -> None:
     """The node's rows are written by two processes, and its second life begins with the chain of its first."""
     scenario = short("leader-crash.yaml")
