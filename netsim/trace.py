@@ -64,18 +64,18 @@ LEFT_OUT: dict[Level, frozenset[str]] = {
 }
 TRANSACTIONS_TAG = 1  # the message type that carries transactions; counted apart from the protocol's messages
 
-_SEQUENCE_BITS, _INCARNATION_BITS = 36, 8
+SEQUENCE_BITS, _INCARNATION_BITS = 36, 8
 
 
 def message_id(sender: int, incarnation: int, sequence: int) -> int:
     """Pack (sender, incarnation, sequence) into the integer that both tables use."""
-    return (sender << _INCARNATION_BITS | incarnation) << _SEQUENCE_BITS | sequence
+    return (sender << _INCARNATION_BITS | incarnation) << SEQUENCE_BITS | sequence
 
 
 def unpack_message_id(message: int) -> tuple[int, int, int]:
     """The inverse of `message_id`."""
-    incarnation = message >> _SEQUENCE_BITS & (1 << _INCARNATION_BITS) - 1
-    return message >> _SEQUENCE_BITS + _INCARNATION_BITS, incarnation, message & (1 << _SEQUENCE_BITS) - 1
+    incarnation = message >> SEQUENCE_BITS & (1 << _INCARNATION_BITS) - 1
+    return message >> SEQUENCE_BITS + _INCARNATION_BITS, incarnation, message & (1 << SEQUENCE_BITS) - 1
 
 
 def text_id(text: str) -> int:
@@ -147,9 +147,9 @@ class Header(msgspec.Struct):
 
 
 class Recorder:
-    """Appends rows to a binary file (or drops them, counted by nobody, where `path` is None and no sink is given).
+    """Appends rows to two binary files, `path` with the suffixes .events and .hops.
 
-    Rows are flat integers in one list: eleven times cheaper than an object each.
+    Rows are flat integers in one list, much cheaper than an object each.
     """
 
     def __init__(self, path: Path) -> None:

@@ -174,8 +174,6 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag=6):
     """Everything is written; the process ends."""
 
     process: int
-    handled: int
-    displaced: int
     lost: int  # batches that the broker lost on the way here
     rejected: int  # payloads on our topics that were not ours
     lateness: list[int]

@@ -27,7 +27,7 @@ from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
 from netsim.node.message import Message, tag_of
 from netsim.node.participant import Participant
-from netsim.trace import DROPS, PARTS, Recorder, message_id, text_id
+from netsim.trace import DROPS, PARTS, SEQUENCE_BITS, Recorder, message_id, text_id
 
 FAULT, ARRIVAL, WORK, TRANSACTION, TIMER = range(5)
 FOREVER = 1 << 62
@@ -35,7 +35,6 @@ FOREVER = 1 << 62
 _LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partition", "down"))
 _UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
 _BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
-_INCARNATION_SHIFT = 36  # a message's sequence in a key is incarnation << 36 | sequence, as in the trace
 
 
 class Store(Protocol):
@@ -425,8 +424,6 @@ class Loop:
         self.nodes: dict[int, Node] = {}
         self.outbox: list[Packet] = []
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
-        self.handled = 0
-        self.displaced = 0
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
         self._in_order = in_order
         self._rules = plan.network.rules
@@ -508,7 +505,7 @@ class Loop:
             None if parts is None else [parts[place] for place in order],
             None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
         )
-        key = incarnation << _INCARNATION_SHIFT | sequence
+        key = incarnation << SEQUENCE_BITS | sequence
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -538,7 +535,6 @@ class Loop:
                 heappop(heap)
             if not self._in_order:
                 time = self._in_turn(node, time, kind, sender, sequence)
-            self.handled += 1
             if kind == ARRIVAL:
                 self._arrive(node, time, sender, sequence, flight, place)
             elif kind == WORK:
@@ -581,14 +577,12 @@ class Loop:
 
     def _missed(self, node: int, time: int) -> None:
         if time < self.end:
-            self.displaced += 1
             self.nodes[node].missed(self.end, self.end - time)
 
     def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:
         """The time at which an event is handled: its own, or the node's present if a later one came first."""
         key = (time, kind, sender, sequence)
         if key < node.last:
-            self.displaced += 1
             node.displaced(sender, sequence, node.last[0] - time)
             time = node.last[0]
         else:
@@ -660,4 +654,4 @@ class Loop:
 
 
 def _message(sender: int, sequence: int) -> int:
-    return message_id(sender, sequence >> _INCARNATION_SHIFT, sequence & (1 << _INCARNATION_SHIFT) - 1)
+    return message_id(sender, sequence >> SEQUENCE_BITS, sequence & (1 << SEQUENCE_BITS) - 1)

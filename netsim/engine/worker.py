@@ -105,7 +105,6 @@ class Worker:
         if job.place.ends_with_crash:
             self._loop.leave = self._crash
         self._crashed = False
-        self._news: list[tuple[bool, int, int, int]] = []
         self._homes = _homes(job.places)
         self._sequence = 0  # of our outbox
         self._received = [0] * len(job.places)
@@ -383,12 +382,7 @@ class Worker:
     async def _end(self) -> None:
         self._loop.finish()
         self._recorder.close()
-        loop = self._loop
-        await self.say(
-            control.Finished(
-                self._me, loop.handled, loop.displaced, self._lost, self._rejected, self._lateness, loop.news
-            )
-        )
+        await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness, self._loop.news))
 
 
 def _homes(places: tuple[Place, ...]) -> dict[int, tuple[int, ...]]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from math import log
 
 from netsim.network import stream
-from netsim.node.block import Batch
+from netsim.node.block import WINDOW_BITS, Batch
 from netsim.scenario import Scenario
 
 _SECOND = 1_000_000_000
-NUMBER_BITS = 20  # a transaction's number is window << 20 | its place in the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Workload:
             due = self._due(node, window)
             if due:
                 time = (window + 1) * self._window
-                batch = Batch(node, window << NUMBER_BITS, len(due), self._size)
+                batch = Batch(node, window << WINDOW_BITS, len(due), self._size)
                 return Submission(time, window, batch, tuple(due))
             window += 1
         return None
