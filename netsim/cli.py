@@ -75,6 +75,7 @@ def run(
         overrides.append(f"emulation.broker={broker}")
     loaded = _load(scenario, overrides, seed)
     plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
+    from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
     from netsim.run import new_folder
@@ -84,6 +85,7 @@ def run(
         folder = _folder(out) if out is not None else new_folder(loaded)
         with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
             result = run_plan(plan, folder, engine.value, observe=_observer(progress))
+            ignore_further_interrupts()  # there is nothing left to end, only to be told
     except OSError as error:
         _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     if json:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
+
+from netsim.engine.interrupt import ignore_further_interrupts, interrupts_restored
 
 if TYPE_CHECKING:
     from netsim.engine.plan import Plan
@@ -74,6 +74,7 @@ def new_folder(scenario: Scenario, runs: Path = Path("runs")) -> Path:
     raise FileExistsError(f"{runs} is full of runs of this second")
 
 
+@interrupts_restored()
 def run(
     plan: Plan,
     folder: Path,
@@ -110,8 +111,8 @@ def run(
             end = _compare_with_twin(plan, work, recorded, observe, log)
         if end is not _WHOLE:
             log.error(end.reason)
-        with _uninterrupted():
-            return _conclude(plan, folder, recorded, end, log)
+        ignore_further_interrupts()
+        return _conclude(plan, folder, recorded, end, log)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         for handler in list(log.handlers):
@@ -155,13 +156,16 @@ def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe
     fidelity = recorded.header.fidelity
     try:
         twin = simulate(plan, work, _phase(observe, "simulate"))
+        if not twin.header.fidelity.complete:
+            return _INTERRUPTED
+        differs = "" if twin.digest() == recorded.digest() else difference(recorded, twin)
     except OSError as error:
         return _End(f"the twin could not be simulated: {error.strerror or error}", INCOMPLETE)
-    if not twin.header.fidelity.complete:
+    except KeyboardInterrupt:
+        ignore_further_interrupts()
         return _INTERRUPTED
-    equal = twin.digest() == recorded.digest()
-    fidelity.twin = "equal" if equal else "differs"
-    fidelity.twin_differs = "" if equal else difference(recorded, twin)
+    fidelity.twin = "differs" if differs else "equal"
+    fidelity.twin_differs = differs
     log.info("twin %s %s", fidelity.twin, fidelity.twin_differs)
     return _WHOLE
 
@@ -178,19 +182,6 @@ def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging
     exit_code = end.exit_code or outcome(summary)
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
     return Result(folder, summary, exit_code, end.reason, recorded.header.fidelity.twin_differs)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C does not cost what the first one left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are somebody else's
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _without_password(scenario: Scenario) -> str:

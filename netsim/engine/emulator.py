@@ -34,6 +34,7 @@ from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.control import Order, Sealed, Topics, Word
+from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.layout import Place, lookahead, places, shortest_link
 from netsim.engine.loop import FOREVER
 from netsim.engine.plan import Plan
@@ -100,6 +101,8 @@ def emulate(
         failure = reason
     except KeyboardInterrupt:
         failure = Interrupted()
+    if isinstance(failure, Interrupted):
+        ignore_further_interrupts()
     fidelity = coordinator.fidelity
     fidelity.complete = failure is None
     if isinstance(failure, Aborted):

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from netsim import trace
+from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
 from netsim.engine.tally import Tally
@@ -44,6 +45,7 @@ def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | Non
         if observe is not None:
             observe(end, tally)
     except KeyboardInterrupt:
+        ignore_further_interrupts()
         fidelity.complete = False
     recorder.close()
     return trace.gather(plan.header("simulate", fidelity), [work / "simulated"])

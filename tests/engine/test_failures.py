@@ -135,7 +135,7 @@ def test_ctrl_c_is_130_and_keeps_what_was_recorded(start: Callable[..., Running]
     run.under_way()
     os.killpg(run.child.pid, signal.SIGINT)
     code, _, err = run.end()
-    assert code == 130
+    assert code == 130, err
     one_line(err, "interrupted", str(run.folder))
     partial(run)
 
@@ -146,7 +146,7 @@ def test_ctrl_c_during_the_start_leaves_nothing(start: Callable[..., Running]) -
     os.killpg(run.child.pid, signal.SIGINT)
     code, _, err = run.end()
     assert "Traceback" not in err
-    assert code == 130
+    assert code == 130, err
 
 
 def test_a_second_ctrl_c_does_not_cost_what_was_recorded(start: Callable[..., Running]) -> None:
@@ -156,7 +156,7 @@ def test_a_second_ctrl_c_does_not_cost_what_was_recorded(start: Callable[..., Ru
         os.killpg(run.child.pid, signal.SIGINT)
         time.sleep(0.2)
     code, _, err = run.end()
-    assert code == 130
+    assert code == 130, err
     one_line(err, "interrupted")
     partial(run)
 
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_a_simulation_with_what_was_recorded(start: Callable[..., Ru
     run.under_way()
     os.killpg(run.child.pid, signal.SIGINT)
     code, _, err = run.end()
-    assert code == 130
+    assert code == 130, err
     one_line(err, "interrupted", str(run.folder))
     partial(run)
 
@@ -177,7 +177,7 @@ def test_ctrl_c_is_heard_while_a_broker_does_not_answer(start: Callable[..., Run
         mute.accept()
         os.killpg(run.child.pid, signal.SIGINT)
         code, _, err = run.end()
-    assert code == 130
+    assert code == 130, err
     one_line(err, "interrupted")
 
 
