@@ -130,8 +130,9 @@ def test_a_node_killed_from_outside_ends_the_run_and_is_named(start: Callable[..
     partial(run)
 
 
-def test_ctrl_c_is_130_and_keeps_what_was_recorded(start: Callable[..., Running]) -> None:
-    run = start()
+@pytest.mark.parametrize("engine", ["emulate", "simulate"])
+def test_ctrl_c_is_130_and_keeps_what_was_recorded(engine: str, start: Callable[..., Running]) -> None:
+    run = start("--engine", engine)
     run.under_way()
     os.killpg(run.child.pid, signal.SIGINT)
     code, _, err = run.end()
@@ -158,16 +159,6 @@ def test_a_second_ctrl_c_does_not_cost_what_was_recorded(start: Callable[..., Ru
     code, _, err = run.end()
     assert code == 130, err
     one_line(err, "interrupted")
-    partial(run)
-
-
-def test_ctrl_c_ends_a_simulation_with_what_was_recorded(start: Callable[..., Running]) -> None:
-    run = start("--engine", "simulate")
-    run.under_way()
-    os.killpg(run.child.pid, signal.SIGINT)
-    code, _, err = run.end()
-    assert code == 130, err
-    one_line(err, "interrupted", str(run.folder))
     partial(run)
 
 

@@ -32,10 +32,9 @@ def test_a_killed_leader_is_replaced_within_the_protocols_own_time(nodes: int, k
 
 
 def test_all_follow_again_when_the_cut_off_come_back(tmp_path: Path) -> None:
-    text = constant(
-        7, duration="8 s", more="faults: [{at: 2 s, for: 3 s, partition: [[shenzhen-5, shenzhen-6], "
-        "[shenzhen-0, shenzhen-1, shenzhen-2, shenzhen-3, shenzhen-4]]}]"
-    )  # fmt: skip
+    cut_off, others = "[shenzhen-5, shenzhen-6]", "[shenzhen-0, shenzhen-1, shenzhen-2, shenzhen-3, shenzhen-4]"
+    faults = f"faults: [{{at: 2 s, for: 3 s, partition: [{cut_off}, {others}]}}]"
+    text = constant(7, duration="8 s", more=faults)
     trace = simulated(world(text, "consensus.timeout=1 s"), tmp_path)
     lost = [row for row in rows(trace, "drop") if trace_reason(row) == "partition"]
     assert lost
