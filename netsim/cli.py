@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netsim.engine.plan import Plan
     from netsim.engine.tally import Tally
+    from netsim.network import Network
     from netsim.report.progress import Progress
     from netsim.scenario import Scenario
 
@@ -75,6 +76,8 @@ def run(
         overrides.append(f"emulation.broker={broker}")
     loaded = _load(scenario, overrides, seed)
     plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
+    for note in loaded.notes:
+        typer.echo(f"note: {note}", err=True)
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
@@ -114,6 +117,8 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
     typer.echo(f"  processes   {len(processes)}")
     if shortest is not None:
         typer.echo(f"  lookahead   {shortest / 1e6:.3f} ms, the shortest link between two processes")
+    for note in loaded.notes:
+        typer.echo(f"  note        {note}")
     for fault in loaded.faults:
         end = "the end" if fault.end is None else f"{fault.end / 1e9:g} s"
         typer.echo(f"  fault       {fault.at / 1e9:g} s to {end}: {fault.says}")
@@ -123,6 +128,8 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
 def graph(
     source: Annotated[Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file or a run's folder.")],
     output: Annotated[Path | None, typer.Option(metavar="FILE", help=".svg, .png, .graphml or .dot")] = None,
+    links: Annotated[bool, typer.Option("--links", help="The delays from site to site instead: .svg or .png")] = False,
+    size: Annotated[str, typer.Option(metavar="SIZE", help="With --links: of the messages.")] = "250 B",
     set_: Settings = None,
     seed: Seed = None,
 ) -> None:
@@ -130,6 +137,9 @@ def graph(
     file = source / "scenario.yaml" if source.is_dir() else source
     loaded = _load(file, set_ or (), seed)
     network = _plan(file, loaded, emulated=False).network
+    if links:
+        _draw_links(loaded, network, output or Path(f"{loaded.name}-links.svg"), size)
+        return
     from netsim.report.graph import figures, write
 
     target = output or Path(f"{loaded.name}.svg")
@@ -140,6 +150,36 @@ def graph(
     except OSError as error:
         _fail(INCOMPLETE, f"{error.strerror or error}: {target}")
     typer.echo(f"{target}: " + ", ".join(f"{name} {value}" for name, value in figures(network.graph).items()))
+
+
+def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -> None:
+    """The picture and the table of how long messages of a size take from site to site."""
+    from netsim.network.ways import largest, ways
+    from netsim.report.links import check_form, draw, table
+    from netsim.scenario.units import size as read_size
+    from netsim.scenario.units import write_size
+
+    try:
+        check_form(target)
+    except ValueError as error:
+        _fail(WRONG, str(error))
+    try:
+        size_bytes = read_size(size)
+    except ValueError as error:
+        _fail(WRONG, f"--size {error}")
+    if network.size == 1:
+        _fail(WRONG, "there is no link: the scenario has one node")
+    found = ways(network, scenario, size_bytes)
+    what = f"One-way delay in ms of a message of {write_size(size_bytes)} that nothing else holds up, at any moment"
+    shown, all_ = len(largest(scenario)), len(scenario.sites)
+    if shown < all_:
+        what += f"; the {shown} of {all_} sites with the most nodes"
+    try:
+        draw(found, target, scenario.name, what)
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}: {target}")
+    typer.echo(f"{target}: {what}\n")
+    typer.echo(table(found))
 
 
 @app.command(name="list")

@@ -29,17 +29,21 @@ from typing import Any
 
 import msgspec
 
+from netsim import catalogue
 from netsim.node.block import WINDOW_BITS, Batch, Block
-from netsim.node.gossip import Direct, Flood, Gossip
+from netsim.node.gossip.direct import Direct
+from netsim.node.gossip.strategy import Strategy
 from netsim.node.identity import Identities, KeyedHash
-from netsim.node.message import MESSAGE_KINDS, Message
+from netsim.node.message import MESSAGE_KINDS, Message, MessageKind
 from netsim.node.participant import Choice, Participant, Settings
 from netsim.node.pbft import PBFT
 from netsim.node.pbft_messages import NewView, PrePrepare, short
+from netsim.scenario.declared import read_parameter
 
 MS = 1_000_000  # nanoseconds
 PARAMETERS: dict[str, Any] = {
     "block_interval": 0,
+    "spread": 0,
     "block_size": 1000,
     "timeout": 1000 * MS,
     "empty_blocks": "when-needed",
@@ -51,14 +55,25 @@ PARAMETERS: dict[str, Any] = {
 
 def settings(
     protocol: type[Any] = PBFT,
-    gossip: type[Gossip] = Direct,
-    gossip_parameters: Mapping[str, Any] | None = None,
+    gossip: type[Strategy] | Choice | Mapping[MessageKind, Choice] = Direct,
     **parameters: Any,
 ) -> Settings:
-    """Settings with the parameters above where none are given."""
-    choice = Choice(gossip, gossip_parameters or {})
+    """Settings with the parameters above where none are given. `gossip`: for all kinds of messages, or for each."""
+    if isinstance(gossip, type):
+        gossip = Choice(gossip, {})
+    if isinstance(gossip, Choice):
+        gossip = dict.fromkeys(MESSAGE_KINDS, gossip)
     chosen = {**PARAMETERS, **parameters}
-    return Settings(protocol, chosen, dict.fromkeys(MESSAGE_KINDS, choice), chosen["block_size"])
+    return Settings(protocol, chosen, gossip, chosen["block_size"])
+
+
+def strategy(name: str, **parameters: Any) -> Choice:
+    """A gossip strategy of the catalogue, with its declared defaults where no parameters are given."""
+    entry = catalogue.find("gossip", name)
+    assert entry is not None
+    assert parameters.keys() <= {declared.name for declared in entry.parameters}
+    defaults = {declared.name: read_parameter(declared, declared.default) for declared in entry.parameters}
+    return Choice(catalogue.load(entry), {**defaults, **parameters})
 
 
 @dataclass(order=True, slots=True)
@@ -91,6 +106,8 @@ class Place:
         self.finalised_at: dict[int, int] = {}  # by height
         self.checked = 0  # how many of them `check_agreement` has seen
         self.rejected: list[str] = []
+        self.had: dict[int, int] = {}  # when the message that carries a block was here first, by the block's short id
+        self.duplicates = 0
         self.participant: Participant | None = None
 
     @property
@@ -124,6 +141,12 @@ class Place:
 
     def restore(self, key: str) -> bytes | None:
         return self.store.get(key)
+
+    def received(self, message: Message) -> None:
+        self.had.setdefault(message.about[0], self.now)
+
+    def duplicate(self, message: Message) -> None:
+        self.duplicates += 1
 
     def proposed(self, block: Block) -> None:
         self.proposals.append((self.now, block))
@@ -177,15 +200,22 @@ class Network:
         self.agreed: dict[int, bytes] = {}  # by height, the first final block that `check_agreement` has seen
         self._count = 0
         self._batches = 0
+        self._peers: list[set[int]] = [set() for _ in range(nodes)]
+        for one, other in self.edges:
+            self._peers[one].add(other)
+            self._peers[other].add(one)
         self.places = [Place(self, place, me) for place, me in enumerate((*range(nodes), *twins))]
+        self._places_of: list[list[int]] = [[] for _ in range(nodes)]
+        for place in self.places:
+            self._places_of[place.me].append(place.place)
 
     def peers(self, node: int) -> tuple[int, ...]:
         """A node's neighbours in the overlay."""
-        return tuple(sorted({a + b - node for a, b in self.edges if node in (a, b)}))
+        return tuple(sorted(self._peers[node]))
 
     def places_of(self, node: int) -> list[int]:
         """Where a node runs: one place, or two for a twin."""
-        return [place.place for place in self.places if place.me == node]
+        return self._places_of[node]
 
     def count(self) -> int:
         """A number for whatever happens in order."""
@@ -348,6 +378,7 @@ class _Transcript:
 
     def __init__(self) -> None:
         self.network = Network(0, settings())
+        self.gossip = dict.fromkeys(MESSAGE_KINDS, strategy("direct"))
 
     def run(self, line: str) -> list[str]:
         """Execute one line; what happened, line by line."""
@@ -357,23 +388,35 @@ class _Transcript:
         lines: list[str] = getattr(self, f"do_{command}")(*arguments, **options)
         return lines + self._notes()
 
-    def do_nodes(self, count: str, gossip: str = "direct", ring: str = "", **parameters: str) -> list[str]:
-        """A new network. Durations in ms."""
+    def do_gossip(self, name: str, kind: str = "", **parameters: str) -> list[str]:
+        """How messages spread in the networks that follow, of one kind or of all. Durations have their unit: 20ms."""
+        entry = catalogue.find("gossip", name)
+        assert entry is not None
+        declared = {parameter.name: parameter for parameter in entry.parameters}
+        given = {key: read_parameter(declared[key], value) for key, value in parameters.items()}
+        for one in MESSAGE_KINDS:
+            if kind in ("", one):
+                self.gossip[one] = strategy(name, **given)
+        return []
+
+    def do_nodes(self, count: str, edges: str = "", ring: str = "", **parameters: str) -> list[str]:
+        """A new network. Durations in ms; edges as pairs of digits, separated by commas."""
         values: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in parameters.items()}
         for name in ("block_interval", "timeout"):
             if name in values:
                 values[name] *= MS
         nodes = int(count)
-        edges = [(node, (node + 1) % nodes) for node in range(nodes)] if ring else None
-        strategy: type[Gossip] = Flood if gossip == "flood" else Direct
-        self.network = Network(nodes, settings(gossip=strategy, **values), edges=edges)
+        overlay = [(node, (node + 1) % nodes) for node in range(nodes)] if ring else None
+        if edges:
+            overlay = [(int(pair[0]), int(pair[1])) for pair in edges.split(",")]
+        self.network = Network(nodes, settings(gossip=dict(self.gossip), **values), edges=overlay)
         self.network.start()
         return []
 
-    def do_submit(self, node: str, count: str) -> list[str]:
-        """A moment later, clients of a node submit transactions."""
+    def do_submit(self, node: str, count: str, size: str = "10") -> list[str]:
+        """A moment later, clients of a node submit transactions of that many bytes."""
         self.network.wait(1)
-        self.network.submit(int(node), int(count))
+        self.network.submit(int(node), int(count), int(size))
         return []
 
     def do_deliver(self, **filters: str) -> list[str]:

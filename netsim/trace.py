@@ -42,6 +42,7 @@ KINDS: dict[str, str] = {
     "timer": "a timer is due; detail: the first 63 bits of blake2b of its name",
     "submit": "height: the transaction's number; bytes: its size; detail: when it was due, ns",
     "include": "this node proposed transactions in a block; height: first number; peer: origin; detail: how many",
+    "have": "a message that carries a block is here in full; detail: message type",
     "propose": "this node proposes a block; detail: transactions in it; bytes: their size",
     "finalise": "a block is final at this node; detail: transactions in it; bytes: their size",
     "round": "the node enters a further round (view) for this height",
@@ -50,6 +51,7 @@ KINDS: dict[str, str] = {
     "displaced": "the event handled next came too late and was moved; detail: how far, ns",
     "sent": "total at the end of an incarnation; height: copies; bytes; detail: message type",
     "delivered": "likewise, messages taken up",
+    "repeated": "likewise, messages taken up that had been here before",
     "dropped": "likewise, messages lost at this receiver; detail: why, an index into DROPS",
 }
 DROPS = ("loss", "partition", "down")
@@ -62,7 +64,8 @@ LEFT_OUT: dict[Level, frozenset[str]] = {
     "blocks": _MESSAGES,
     "summary": _MESSAGES | {"submit", "include"},
 }
-TRANSACTIONS_TAG = 1  # the message type that carries transactions; counted apart from the protocol's messages
+
+FIRST_CONTROL_TAG = 128  # message types from here on are what gossip strategies say among themselves
 
 SEQUENCE_BITS, _INCARNATION_BITS = 36, 8
 
@@ -138,6 +141,7 @@ class Header(msgspec.Struct):
     finality_rule: str  # "commit", or "depth 6"
     kinds: list[str]  # the kind column indexes into this: KINDS, then the protocol's own
     messages: dict[int, str]  # message types by their tag
+    transactions: list[int]  # tags of those that bring transactions to proposers; counted apart from the protocol's
     faults: list[Fault]
     expectations: list[Expectation]
     fidelity: Fidelity

@@ -32,6 +32,7 @@ def header(nodes: int = 3) -> Header:
         finality_rule="commit",
         kinds=list(trace.KINDS),
         messages={1: "Transactions"},
+        transactions=[1],
         faults=[],
         expectations=[],
         fidelity=Fidelity(),

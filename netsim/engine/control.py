@@ -62,12 +62,16 @@ class Topics:
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
-    """One message of one node on its way. `departures`: one for all addressees, or one each (ns)."""
+    """One message of one node on its way. `departures`: one for all addressees, or one each (ns); `begun` likewise.
+
+    An empty `begun` is the same as `departures`.
+    """
 
     sender: int
     incarnation: int
     sequence: int
     sent: int
+    begun: list[int]
     departures: list[int]
     receivers: list[int]
     message: bytes

@@ -2,7 +2,8 @@
 
 A process that holds one node is killed with it (SIGKILL), and another takes the node over. That successor is started
 with the run: it listens to every outbox from the beginning, so nothing that is in flight over the crash is missed, and
-it has nothing of the node but what was persisted.
+it has nothing of the node but what was persisted. Since all are there from the beginning, they are few: of many crashes
+the earliest end a process, and after those a node restarts within its own, as it does where a process holds several.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAR = 1 << 60  # no way at all; two of them still fit into 64 bits
-_FEW = 32  # up to so many nodes get a process each
+_FEW = 32  # up to so many nodes get a process each, and so many crashes end one
 
 
 class LayoutError(ValueError):
@@ -48,23 +49,26 @@ def places(plan: Plan) -> tuple[Place, ...]:
     for site in range(len(network.sites)):
         here = [node for node in range(network.size) if network.node_sites[node] == site]
         groups += [tuple(here[at : at + per_process]) for at in range(0, len(here), per_process)]
+    alone = [nodes[0] for nodes in groups if len(nodes) == 1]
+    crashes = sorted(
+        (crash, node, incarnation)
+        for node in alone
+        for incarnation, (_, crash) in enumerate(plan.lives[node])
+        if crash is not None
+    )
+    ending = {(node, incarnation) for _, node, incarnation in crashes[:_FEW]}
     found: list[Place] = []
     for nodes in groups:
-        if len(nodes) == 1:
-            ends = plan.lives[nodes[0]][0][1] is not None
-            found.append(Place(len(found), network.names[nodes[0]], nodes, ends_with_crash=ends))
-        else:
-            name = f"{network.names[nodes[0]]} … {network.names[nodes[-1]]}"
-            found.append(Place(len(found), name, nodes))
-    for place in [place for place in found if place.ends_with_crash]:
-        (node,) = place.nodes
-        lives = plan.lives[node]
-        for incarnation, (_, crash) in enumerate(lives, 1):
-            if crash is None:
+        name = network.names[nodes[0]]
+        if len(nodes) > 1:
+            name = f"{name} … {network.names[nodes[-1]]}"
+        found.append(Place(len(found), name, nodes, ends_with_crash=len(nodes) == 1 and (nodes[0], 0) in ending))
+    for node in alone:
+        for incarnation, (_, crash) in enumerate(plan.lives[node], 1):
+            if crash is None or (node, incarnation - 1) not in ending:
                 break
-            ends = incarnation < len(lives) and lives[incarnation][1] is not None
             name = f"{network.names[node]} (restart {incarnation})"
-            found.append(Place(len(found), name, (node,), incarnation, crash, ends))
+            found.append(Place(len(found), name, (node,), incarnation, crash, (node, incarnation) in ending))
     return tuple(found)
 
 

@@ -22,10 +22,10 @@ from typing import Any, Protocol
 
 from netsim.engine.plan import Plan
 from netsim.engine.workload import Submission
-from netsim.network import Drop, Inbound, Pass, stream
+from netsim.network import Drop, Inbound, Pass, Times, stream
 from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
-from netsim.node.message import Message, tag_of
+from netsim.node.message import Message
 from netsim.node.participant import Participant
 from netsim.trace import DROPS, PARTS, SEQUENCE_BITS, Recorder, message_id, text_id
 
@@ -34,6 +34,7 @@ FOREVER = 1 << 62
 
 _LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partition", "down"))
 _UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
+_MOST_CHANGES = 1 << 30  # of one node's neighbours; they come before the crashes and starts of the same instant
 _BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
 
 
@@ -54,7 +55,19 @@ class Memory(dict[str, bytes]):
 class Flight:
     """One message on its way to some nodes of this process, with its arrivals in order; `index` is the next."""
 
-    __slots__ = ("departures", "index", "last", "lost", "message", "parts", "receivers", "sent", "size", "times")
+    __slots__ = (
+        "begun",
+        "departures",
+        "index",
+        "last",
+        "lost",
+        "message",
+        "parts",
+        "receivers",
+        "sent",
+        "size",
+        "times",
+    )
 
     def __init__(
         self,
@@ -62,6 +75,7 @@ class Flight:
         sent: int,
         times: list[int],
         receivers: list[int],
+        begun: list[int],
         departures: list[int],
         parts: list[tuple[int, ...]] | None,
         lost: frozenset[int] | None,
@@ -71,6 +85,7 @@ class Flight:
         self.sent = sent
         self.times = times
         self.receivers = receivers
+        self.begun = begun
         self.departures = departures
         self.parts = parts
         self.lost = lost
@@ -78,10 +93,23 @@ class Flight:
         self.last = len(times) - 1
 
 
-class Packet:
-    """One copy of a message that a process has sent to nodes of other processes."""
+def _among(times: Times, places: list[int]) -> Times:
+    """Those of the copies at some places."""
+    return times if isinstance(times, int) else [times[place] for place in places]
 
-    __slots__ = ("departures", "incarnation", "message", "receivers", "sender", "sent", "sequence")
+
+def _each(times: Times, places: list[int]) -> list[int]:
+    """The same, one for each."""
+    return [times] * len(places) if isinstance(times, int) else [times[place] for place in places]
+
+
+class Packet:
+    """One copy of a message that a process has sent to nodes of other processes.
+
+    `begun` and `departures` are the same object where nothing lies between.
+    """
+
+    __slots__ = ("begun", "departures", "incarnation", "message", "receivers", "sender", "sent", "sequence")
 
     def __init__(
         self,
@@ -89,7 +117,8 @@ class Packet:
         incarnation: int,
         sequence: int,
         sent: int,
-        departures: int | list[int],
+        begun: Times,
+        departures: Times,
         receivers: list[int],
         message: Message,
     ) -> None:
@@ -97,6 +126,7 @@ class Packet:
         self.incarnation = incarnation
         self.sequence = sequence
         self.sent = sent
+        self.begun = begun
         self.departures = departures
         self.receivers = receivers
         self.message = message
@@ -120,7 +150,7 @@ class Node:
         self.elapsed = 0  # work charged while handling it
         self.free = 0  # when the CPU has done all that it has begun
         self.queue: deque[tuple[int, int, Any]] = deque()  # (ready, kind, what), waiting for the CPU
-        self.uplink = network.uplink(me)
+        self.uplink = network.uplink(me, incarnation)
         self.downlink = network.downlink(me)
         self.last = (-1, 0, 0, 0)  # key of the last event, to see one that comes too late
         self._loop = loop
@@ -136,6 +166,7 @@ class Node:
         self._until = FOREVER  # when this incarnation ends: what its work would do later it does not do
         self._sent: dict[int, list[int]] = {}
         self._delivered: dict[int, list[int]] = {}
+        self._repeated: dict[int, list[int]] = {}
         self._dropped: dict[int, list[int]] = {}
         self._late: dict[tuple[int, int], int] = {}  # by sender and sequence: how far a message was moved
 
@@ -156,8 +187,8 @@ class Node:
             return
         sequence = self._sequence
         self._sequence = sequence + 1
-        copies, size, tag = len(receivers), message.size, tag_of(type(message))
-        departures = self.uplink.depart(at, size, copies)
+        copies, size, tag = len(receivers), message.size, message.tag
+        begun, departures = self.uplink.depart(at, size, sequence, receivers)
         total = self._sent.get(tag)
         if total is None:
             total = self._sent[tag] = [0, 0]
@@ -175,7 +206,7 @@ class Node:
                 size,
                 copies << 8 | tag,
             )
-        self._loop.dispatch(self, sequence, at, departures, receivers, message)
+        self._loop.dispatch(self, sequence, at, begun, departures, receivers, message)
 
     def set_timer(self, name: str, delay: int) -> None:
         self._events += 1
@@ -202,6 +233,15 @@ class Node:
 
     def restore(self, key: str) -> bytes | None:
         return self._store.get(key)
+
+    def received(self, message: Message) -> None:
+        block, height, round_ = message.about
+        self._row("have", block, height, round_, size=message.payload, detail=message.tag)
+
+    def duplicate(self, message: Message) -> None:
+        total = self._repeated.setdefault(message.tag, [0, 0])
+        total[0] += 1
+        total[1] += message.size
 
     def proposed(self, block: Block) -> None:
         name = short_id(block.id)
@@ -236,7 +276,7 @@ class Node:
         self._sequence = 0
         self._rows = 0
         if incarnation:
-            self.uplink.free_at = int(self._store.get(_BACKLOG) or b"0")
+            self.uplink = plan.network.uplink(self.me, incarnation, self._store.get(_BACKLOG))
         crash = plan.lives[self.me][incarnation][1]
         self._until = self._loop.end if crash is None else min(crash, self._loop.end)
         self._begin(time)
@@ -245,6 +285,14 @@ class Node:
         self.participant = Participant(self, plan.settings)
         self.participant.start()
         self.free = time + self.elapsed
+
+    def rewire(self, time: int, peers: tuple[int, ...]) -> None:
+        """The overlay gives this node other neighbours, whether it is up or down."""
+        self.peers = peers
+        if self.participant is not None:
+            self._begin(time)
+            self.participant.on_peers()
+            self.free = max(self.free, time + self.elapsed)
 
     def crash(self, time: int) -> None:
         """Lose everything that is neither persisted nor already on the wire."""
@@ -256,7 +304,7 @@ class Node:
         self.participant = None
         self.queue.clear()
         self._timers.clear()
-        self._store.put(_BACKLOG, b"%d" % self.uplink.free_at)  # bytes given to the uplink still leave
+        self._store.put(_BACKLOG, self.uplink.backlog())  # bytes given to the uplink still leave
         self._row("crash", detail=self.incarnation)
         self.totals(time)
         self.free = 0
@@ -265,7 +313,12 @@ class Node:
         """Write what this incarnation sent, took up and lost, and begin to count anew."""
         self._begin(time)
         self._until = FOREVER
-        for kind, totals in (("sent", self._sent), ("delivered", self._delivered), ("dropped", self._dropped)):
+        for kind, totals in (
+            ("sent", self._sent),
+            ("delivered", self._delivered),
+            ("repeated", self._repeated),
+            ("dropped", self._dropped),
+        ):
             for what in sorted(totals):
                 count, size = totals[what]
                 self._row(kind, height=count, size=size, detail=what)
@@ -309,7 +362,7 @@ class Node:
         """The CPU takes a message up."""
         self._begin(time)
         message = flight.message
-        tag = tag_of(type(message))
+        tag = message.tag
         total = self._delivered.get(tag)
         if total is None:
             total = self._delivered[tag] = [0, 0]
@@ -388,13 +441,13 @@ class Node:
 
     def _hops(self, name: int, time: int, ready: int, flight: Flight, place: int) -> None:
         assert flight.parts is not None
-        departure = flight.departures[place]
+        begun, departure = flight.begun[place], flight.departures[place]
         access_up, backbone, retransmit, access_down, order = flight.parts[place]
         reached = departure + access_up + backbone + retransmit + access_down + order
         hops = self._loop.recorder.hops
         for part, nanoseconds in (
-            (_UPLINK, departure - flight.sent),
-            (_ACCESS_UP, access_up),
+            (_UPLINK, begun - flight.sent),
+            (_ACCESS_UP, departure - begun + access_up),
             (_BACKBONE, backbone),
             (_RETRANSMIT, retransmit),
             (_ACCESS_DOWN, access_down),
@@ -440,6 +493,8 @@ class Loop:
                 heappush(self.heap, (start, FAULT, me, 2 * number, me, number))
             if crash is not None:
                 heappush(self.heap, (crash, FAULT, me, 2 * number + 1, me, None))
+        for number, (time, peers) in enumerate(self.plan.rewired.get(me, ())):
+            heappush(self.heap, (time, FAULT, me, number - _MOST_CHANGES, me, peers))
         self._submit_next(me, since - 1)
         return node
 
@@ -461,23 +516,32 @@ class Loop:
         sender: Node,
         sequence: int,
         sent: int,
-        departures: int | list[int],
+        begun: Times,
+        departures: Times,
         receivers: list[int],
         message: Message,
     ) -> None:
         """Put a message on its way: to this process's nodes at once, to others through the outbox."""
         nodes = self.nodes
         if len(nodes) == self.plan.network.size:
-            self.accept(sender.me, sender.incarnation, sequence, sent, departures, receivers, message)
+            self.accept(sender.me, sender.incarnation, sequence, sent, begun, departures, receivers, message)
             return
         here = [place for place, receiver in enumerate(receivers) if receiver in nodes]
         if here:
-            local = departures if isinstance(departures, int) else [departures[place] for place in here]
             self.accept(
-                sender.me, sender.incarnation, sequence, sent, local, [receivers[place] for place in here], message
+                sender.me,
+                sender.incarnation,
+                sequence,
+                sent,
+                _among(begun, here),
+                _among(departures, here),
+                [receivers[place] for place in here],
+                message,
             )
         if len(here) < len(receivers):
-            self.outbox.append(Packet(sender.me, sender.incarnation, sequence, sent, departures, receivers, message))
+            self.outbox.append(
+                Packet(sender.me, sender.incarnation, sequence, sent, begun, departures, receivers, message)
+            )
 
     def accept(
         self,
@@ -485,7 +549,8 @@ class Loop:
         incarnation: int,
         sequence: int,
         sent: int,
-        departures: int | list[int],
+        begun: Times,
+        departures: Times,
         receivers: list[int],
         message: Message,
     ) -> None:
@@ -501,7 +566,8 @@ class Loop:
             sent,
             [times[place] for place in order],
             [receivers[place] for place in order],
-            [departures] * count if isinstance(departures, int) else [departures[place] for place in order],
+            _each(begun, order),
+            _each(departures, order),
             None if parts is None else [parts[place] for place in order],
             None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
         )
@@ -554,6 +620,8 @@ class Loop:
                     node.submit(what, time)
                 else:
                     self._queue(node, time, TRANSACTION, what)
+            elif isinstance(what, tuple):
+                node.rewire(time, what)
             elif what is None:
                 node.crash(time)
                 if self.leave(node):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from netsim import __version__, catalogue, trace
 from netsim.engine.workload import Workload
-from netsim.network import Network
+from netsim.network import Network, churn
 from netsim.node.participant import Choice, Participant, Settings
 from netsim.scenario import Scenario
+from netsim.scenario.model import Block, Churn, Crash, Partition
 
+_MOST_LIVES = 256  # of one node: the trace has 8 bits for the incarnation
+
+Fault = Partition | Block | Crash
 Life = tuple[int | None, int | None]  # when an incarnation starts and when it crashes (ns), None: it does not
 
 
@@ -27,7 +32,13 @@ class Plan:
         self.codes = {kind: code for code, kind in enumerate(kinds)}
         left_out = trace.LEFT_OUT[scenario.trace]
         self.kept = [kind not in left_out for kind in kinds]
-        self.lives = [_lives(scenario, node) for node in range(self.network.size)]
+        given = (fault for fault in scenario.faults if not isinstance(fault, Churn))
+        self.faults: list[Fault] = [*given, *churn.crashes(scenario)]
+        self.lives = [_lives(self.faults, scenario.duration, node) for node in range(self.network.size)]
+        for name, lives in zip(self.network.names, self.lives, strict=True):
+            if len(lives) > _MOST_LIVES:
+                raise ValueError(f"{name} crashes {len(lives) - 1} times; {_MOST_LIVES - 1} are the most")
+        self.rewired = churn.rewired(scenario, self.network.peers)  # by node: (time, its peers from then on)
         self.quorum = self.protocol.quorum(len(scenario.consensus.validators), scenario.consensus.parameters)
 
     def header(self, engine: Literal["emulate", "simulate"], fidelity: trace.Fidelity) -> trace.Header:
@@ -51,6 +62,7 @@ class Plan:
             finality_rule="commit",
             kinds=list(self.codes),
             messages=Participant.message_names(self.settings),
+            transactions=Participant.transaction_tags(self.settings),
             faults=[
                 trace.Fault(
                     fault.kind,
@@ -59,7 +71,7 @@ class Plan:
                     fault.says,
                     tuple(fault.nodes),
                 )
-                for fault in scenario.faults
+                for fault in self.faults
             ],
             expectations=[trace.Expectation(item.key, item.equals, item.min, item.max) for item in scenario.expect],
             fidelity=fidelity,
@@ -85,11 +97,11 @@ def _settings(scenario: Scenario) -> Settings:
     )
 
 
-def _lives(scenario: Scenario, node: int) -> list[Life]:
+def _lives(faults: Sequence[Fault], duration: int, node: int) -> list[Life]:
     """A node's incarnations: overlapping crashes are one."""
     crashes = sorted(
-        (fault.at, scenario.duration if fault.end is None else fault.end)
-        for fault in scenario.faults
+        (fault.at, duration if fault.end is None else fault.end)
+        for fault in faults
         if fault.kind == "crash" and node in fault.nodes
     )
     lives: list[Life] = []
@@ -100,6 +112,6 @@ def _lives(scenario: Scenario, node: int) -> list[Life]:
             continue
         lives.append((start, at))
         start = end
-    if start is not None and start < scenario.duration:
+    if start is not None and start < duration:
         lives.append((start, None))
     return lives

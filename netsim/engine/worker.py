@@ -30,6 +30,7 @@ from netsim.engine.plan import Plan
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
+from netsim.network import Times
 from netsim.node.identity import Ed25519
 from netsim.scenario import Scenario
 
@@ -198,13 +199,14 @@ class Worker:
             places = [place for place, receiver in enumerate(envelope.receivers) if receiver in here]
             if not places:
                 continue
-            departures = envelope.departures
+            departures = _times(envelope.departures, places)
             self._loop.accept(
                 envelope.sender,
                 envelope.incarnation,
                 envelope.sequence,
                 envelope.sent,
-                departures[0] if len(departures) == 1 else [departures[place] for place in places],
+                _times(envelope.begun, places) if envelope.begun else departures,
+                departures,
                 [envelope.receivers[place] for place in places],
                 self._codec.decode(envelope.message),
             )
@@ -326,7 +328,7 @@ class Worker:
         if not packets:
             return caused
         self._loop.outbox = []
-        minimum = self._plan.network.minimum
+        minimum = self._plan.network.after_departure
         envelopes: list[Envelope] = []
         size = 0
         for packet in packets:
@@ -347,7 +349,8 @@ class Worker:
                     packet.incarnation,
                     packet.sequence,
                     packet.sent,
-                    [departures] if isinstance(departures, int) else departures,
+                    [] if packet.begun is departures else _listed(packet.begun),
+                    _listed(departures),
                     packet.receivers,
                     encoded,
                 )
@@ -383,6 +386,16 @@ class Worker:
         self._loop.finish()
         self._recorder.close()
         await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness, self._loop.news))
+
+
+def _listed(times: Times) -> list[int]:
+    """As it is in an envelope."""
+    return [times] if isinstance(times, int) else times
+
+
+def _times(listed: list[int], places: list[int]) -> Times:
+    """Those of some copies, out of an envelope."""
+    return listed[0] if len(listed) == 1 else [listed[place] for place in places]
 
 
 def _homes(places: tuple[Place, ...]) -> dict[int, tuple[int, ...]]:

@@ -8,14 +8,16 @@ import numpy as np
 
 from netsim.measure.blocks import Blocks
 from netsim.measure.events import BYTES, DETAIL, HEIGHT, ROUND, TIME, Events
-from netsim.trace import TRANSACTIONS_TAG
+from netsim.trace import FIRST_CONTROL_TAG
 
 
 class Messages(TypedDict):
     """Copies of the protocol's messages over the whole run, those that bring transactions to proposers left out.
 
     `dropped` alone counts every kind: a receiver that loses a message does not learn what it was. `per_block` is None
-    where no block became final.
+    where no block became final. `duplicates` are copies that reached a node which had had the message before, and
+    `duplicate_bytes` what they cost; what gossip strategies say among themselves (`control_bytes` of all bytes sent) is
+    neither.
     """
 
     sent: int
@@ -23,13 +25,19 @@ class Messages(TypedDict):
     dropped: int
     bytes: int
     per_block: float | None
+    duplicates: int
+    duplicate_bytes: int
+    control_bytes: int
 
 
 def messages(events: Events, blocks: Blocks) -> Messages:
     """Add up the totals that every incarnation of a node leaves at its end; `bytes` are those of the copies sent."""
     sent, delivered = events.of("sent"), events.of("delivered")
-    sent = sent[sent[:, DETAIL] != TRANSACTIONS_TAG]
-    delivered = delivered[delivered[:, DETAIL] != TRANSACTIONS_TAG]
+    apart = events.header.transactions
+    sent, delivered, repeated = (
+        rows[~np.isin(rows[:, DETAIL], apart)] for rows in (sent, delivered, events.of("repeated"))
+    )
+    control = [tag for tag in events.header.messages if tag >= FIRST_CONTROL_TAG]
     copies, final = int(sent[:, HEIGHT].sum()), int(blocks.final.sum())
     return Messages(
         sent=copies,
@@ -37,6 +45,9 @@ def messages(events: Events, blocks: Blocks) -> Messages:
         dropped=int(events.of("dropped")[:, HEIGHT].sum()),
         bytes=int(sent[:, BYTES].sum()),
         per_block=copies / final if final else None,
+        duplicates=int(repeated[:, HEIGHT].sum()),
+        duplicate_bytes=int(repeated[:, BYTES].sum()),
+        control_bytes=int(sent[np.isin(sent[:, DETAIL], control), BYTES].sum()),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.measure.blocks import Blocks, positions
 from netsim.measure.dist import Dist, dist_ms, rank
-from netsim.measure.events import BLOCK, DETAIL, NODE, TIME, Events
+from netsim.measure.events import BLOCK, NODE, TIME, Events
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,10 +24,9 @@ class Propagation(TypedDict):
 
 
 def propagation(events: Events, blocks: Blocks) -> Propagation:
-    """Measure the blocks proposed after the warm-up. Only level `full` holds deliveries; others give no samples.
+    """Measure the blocks proposed after the warm-up.
 
-    A node has received a block when it first takes up a message that carries it; votes name blocks too, and may
-    overtake them. The type that carries blocks is the one in which proposers first send what they propose.
+    A node has received a block when it first has a message in full that carries it; the proposer when it proposes.
     """
     received = _receptions(events, blocks)
     starts = np.searchsorted(received[:, 0], np.arange(len(blocks.ids) + 1))
@@ -43,23 +42,12 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
 
 def _receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
     """Pairs (index of the block, when a further node had it), ordered by block, then by time."""
-    delivers, proposals = events.of("deliver"), events.of("propose")
-    if not len(delivers) or not len(blocks.ids):
+    if not len(blocks.ids):
         return np.zeros((0, 2), np.int64)
-
-    rows = np.concatenate((delivers[np.isin(delivers[:, DETAIL], _carriers(events, blocks))], proposals))
+    rows = np.concatenate((events.of("have"), events.of("propose")))
     block, node, time = positions(blocks.ids, rows[:, BLOCK]), rows[:, NODE], rows[:, TIME]
     order = np.lexsort((time, block))
     order = order[block[order] >= 0]
     _, firsts = np.unique(block[order] * len(events.header.nodes) + node[order], return_index=True)
     order = order[np.sort(firsts)]
     return np.stack((block[order], time[order]), axis=1)
-
-
-def _carriers(events: Events, blocks: Blocks) -> NDArray[np.int64]:
-    """The message types in which a block's first proposer first sends it."""
-    sends = events.of("send")
-    block = positions(blocks.ids, sends[:, BLOCK])
-    own = (block >= 0) & (blocks.proposers[block] == sends[:, NODE])
-    _, firsts = np.unique(block[own], return_index=True)  # the first in its node's own order
-    return np.unique(sends[own][firsts, DETAIL] & 0xFF)

@@ -103,6 +103,7 @@ def expectable(sites: Sequence[str]) -> frozenset[str]:
         finality_rule="",
         kinds=list(KINDS),
         messages={},
+        transactions=[],
         faults=[],
         expectations=[],
         fidelity=SeenByEngine(),

@@ -1,6 +1,6 @@
 """The network: given who sends what to whom and when, it says when that arrives, or that it is lost.
 
-    departure = sender's uplink → access up → backbone → access down → the receiver's access point → its downlink
+    sender's uplink → departure → access up → backbone → access down → the receiver's access point → its downlink
 
 The sender's end computes departures (`Uplink`), the receiving end the rest (`Inbound`, `Rules`, `Downlink`); they share
 no state, so each may live in a process of its own.
@@ -9,7 +9,7 @@ no state, so each may live in a process of its own.
 from netsim.network.distribution import QuantileTable
 from netsim.network.draws import draw, draw_array, key, stream
 from netsim.network.inbound import Arrivals, Inbound
-from netsim.network.link import Downlink, Uplink
+from netsim.network.link import Downlink, Times, Uplink
 from netsim.network.network import Network
 from netsim.network.rules import Deliver, Drop, Pass, Rules, Verdict
 
@@ -23,6 +23,7 @@ __all__ = [
     "Pass",
     "QuantileTable",
     "Rules",
+    "Times",
     "Uplink",
     "Verdict",
     "draw",

@@ -33,10 +33,14 @@ class Draws:
         self._owner = (sender, incarnation)
         self._receivers = receivers
         self._keys: dict[str, NDArray[np.uint64]] = {}
+        self._numbers: dict[str, list[int]] = {}  # the same keys
 
     def one(self, place: int, sequence: int, purpose: str) -> int:
         """A single draw."""
-        return draw(self._keys_for(purpose).item(place), sequence)
+        keys = self._numbers.get(purpose)
+        if keys is None:
+            keys = self._numbers[purpose] = self._keys_for(purpose).tolist()
+        return draw(keys[place], sequence)
 
     def many(self, places: NDArray[np.intp], sequences: NDArray[np.uint64], purpose: str) -> NDArray[np.uint64]:
         """A table of draws with a row for each sequence and a column for each place."""
@@ -74,7 +78,9 @@ class Delays:
     def one(self, draws: Draws, place: int, sequence: int) -> int:
         total = 0
         for leg in self._legs[place]:
-            total += leg.delay(partial(draws.one, place, sequence)) if leg.drawn else leg.fixed
+            total += leg.fixed
+            for purpose, table in leg.drawn:
+                total += table.at(draws.one(place, sequence, purpose))
         return total
 
     def many(self, draws: Draws, places: Sequence[int], sequences: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -85,7 +91,7 @@ class Delays:
         for column, place in enumerate(places):
             alike.setdefault(self._legs[place], []).append(column)
         for legs, columns in alike.items():
-            draw = partial(draws.many, np.array(places)[columns], sequences)
+            draw = partial(draws.many, np.array(places, np.intp)[columns], sequences)
             table[:, columns] = sum(leg.delays(draw) for leg in legs)
         return table
 
@@ -99,7 +105,7 @@ class Luck:
     def many(self, draws: Draws, places: Sequence[int], sequences: NDArray[np.uint64]) -> NDArray[np.uint64]:
         import numpy as np
 
-        return draws.many(np.array(places), sequences, "loss")
+        return draws.many(np.array(places, np.intp), sequences, "loss")
 
 
 class Ahead:

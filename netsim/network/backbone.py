@@ -1,15 +1,17 @@
 """What lies between the sites: given links, one given delay, or light in fibre along the great circle.
 
 From one site to another, the first that applies: the delay of a link given for them, `backbone.delay`, zero within a
-site, and great circle × route factor × 4.9 µs/km. A given link may add uniform [0, jitter], loss, and a bandwidth. The
-bandwidth limits each flow (a sender and a receiver) by itself: what crosses a backbone is a small part of its traffic,
-so flows do not queue for each other.
+site, and great circle × route factor × 4.9 µs/km. A given link may add uniform [0, jitter], loss, also in bursts, what
+the busy hour adds to delay and loss, and a bandwidth. The bandwidth limits each flow (a sender and a receiver) by
+itself: what crosses a backbone is a small part of its traffic, so flows do not queue for each other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netsim.network.bursts import GilbertElliott
+from netsim.network.congestion import BusyHour
 from netsim.network.distribution import compiled, uniform
 from netsim.network.geography import fibre_delay
 from netsim.network.leg import Leg
@@ -18,14 +20,20 @@ from netsim.scenario.model import Backbone, Link, Site
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The backbone from one site to another: its delay, the share of packets lost, the bit/s of each flow."""
+    """The backbone from one site to another: its delay, the share of packets lost, the bit/s of each flow.
+
+    `in_bursts` is the share of packets lost during `bursts`.
+    """
 
     leg: Leg
     loss: float = 0.0
     bandwidth: int | None = None
+    bursts: GilbertElliott | None = None
+    in_bursts: float = 0.0
+    busy_hour: BusyHour | None = None
 
 
-def span(backbone: Backbone, sites: dict[str, Site], source: str, target: str) -> Span:
+def span(backbone: Backbone, sites: dict[str, Site], source: str, target: str, seed: int) -> Span:
     """What a scenario says of the way from `source` to `target`.
 
     Raises ValueError where neither a delay nor both locations are given.
@@ -37,7 +45,19 @@ def span(backbone: Backbone, sites: dict[str, Site], source: str, target: str) -
         leg = Leg(0, ("backbone", compiled(link.delay)), jitter)
     else:
         leg = Leg(_distance(backbone, sites, source, target), jitter)
-    return Span(leg, link.loss, link.bandwidth)
+    bursts, congestion = link.bursts, link.congestion
+    chain = None
+    if bursts is not None and bursts.share:
+        names = list(sites)
+        chain = GilbertElliott(bursts.share, bursts.lasts, seed, names.index(source), names.index(target))
+    return Span(
+        leg,
+        link.loss,
+        link.bandwidth,
+        chain,
+        0.0 if bursts is None else bursts.loss,
+        None if congestion is None else BusyHour(congestion, backbone.time_of_day),
+    )
 
 
 def _distance(backbone: Backbone, sites: dict[str, Site], source: str, target: str) -> int:

@@ -2,17 +2,21 @@
 
 A *flow* is what one incarnation of a sender sends to one receiver. The way of a copy:
 
-    departure → access up → backbone → retransmissions → access down → order → the receiver's access point
+    departure → window → access up → backbone → retransmissions → access down → order → the receiver's access point
 
+* window: a large message of a stream waits for its flow's congestion window (`window.py`);
 * access up and down: drawn by the profiles of sender and receiver, `core` included (`access.py`);
 * backbone: through the flow's own queue where a bandwidth is given (first in, first out, size · 8 / bandwidth), then
-  the span's delay and jitter (`backbone.py`);
+  the span's delay and jitter (`backbone.py`), and what the busy hour adds when the copy comes there (`congestion.py`);
 * retransmissions: what lost packets cost a stream; in a datagram they lose the message (`loss.py`);
 * order: a stream delivers what was sent later no earlier, so time = max(time, previous arrival of the flow).
 
+Of what a copy's time is made of, `retransmit` is both the wait for the window and the retransmissions.
+
 At least 1 ns passes between departure and arrival. What happens to a copy depends on its flow's earlier messages and on
-draws keyed by (purpose, sender, incarnation, receiver, sequence), on nothing else: processes may divide the receivers
-among them as they like. Since draws depend on no time they are drawn ahead, for many messages at once.
+draws keyed by (purpose, sender, incarnation, receiver, sequence), and on what its link is like at that time, on nothing
+else: processes may divide the receivers among them as they like. Draws depend on no time, so they are drawn ahead, for
+many messages at once.
 """
 
 from __future__ import annotations
@@ -26,10 +30,12 @@ from netsim.network.ahead import Ahead, Delays, Draws, Layer, Luck
 from netsim.network.link import serialisation
 from netsim.network.loss import Loss
 from netsim.network.path import Parts
+from netsim.network.window import Window
 
 if TYPE_CHECKING:
     from netsim.network.network import Network
 
+_ANY_SIZE = 1 << 62
 _SPARSE = 64  # a message to fewer than one in so many of those who are drawn for ahead is cheaper to draw by itself
 
 
@@ -96,8 +102,13 @@ class _Source:
         self._paths = paths = [network.path(sender, receiver) for receiver in receivers]
         self._constant = all(path.constant is not None for path in paths)
         self._queued = any(path.bandwidth is not None for path in paths)
+        self._congested = any(path.busy_hour is not None for path in paths)
         self._lossy = any(path.loss is not None for path in paths)
-        self._whole = not (self._in_parts or self._queued or self._lossy)
+        self._steady = all(path.loss is None or path.loss.steady for path in paths)
+        self._whole = not (self._in_parts or self._queued or self._congested or self._lossy)
+        # The largest message that waits for no window.
+        self._unhindered = min((path.window.unhindered for path in paths if path.window), default=_ANY_SIZE)
+        self._windows: dict[int, Window] = {}  # by place
         self._layers: list[Layer]
         if self._whole:
             self._layers = [Delays([path.legs for path in paths])]
@@ -118,8 +129,13 @@ class _Source:
         self._ends: list[int] = []
         self._bandwidths: list[int | None] = []
         self._losses: list[Loss | None] = []
-        self._delays: list[int] = []  # where they are constant, and
-        self._parts: list[Parts] | None = None  # so are these
+        self._odds: list[int] = []  # of losing a packet at the worst of times, for messages of
+        self._odds_size = 0  # so many bytes
+        # Where delays are constant:
+        self._delays: list[int] = []
+        self._parts: list[Parts] | None = None
+        self._free = self._unhindered  # the largest message that finds its way free, and
+        self._held_until = 0  # when all messages have arrived that a window has held back
         self._ahead: Ahead | None = None
         self._columns: list[int] | None = None
 
@@ -127,37 +143,48 @@ class _Source:
         """See `Inbound.arrive`."""
         if receivers != self._receivers:
             self._address(receivers)
-        if self._constant:  # and so in order, since the departures are
+        if self._constant:
+            if size > self._free:
+                return self._hold(departures, size)
+            # These are in order, since the departures are.
             if isinstance(departures, int):
                 return Arrivals([departures + delay for delay in self._delays], None, self._parts)
             ways = zip(departures, self._delays, strict=True)
             return Arrivals([departure + delay for departure, delay in ways], None, self._parts)
         if isinstance(departures, int):
             departures = [departures] * len(receivers)
+        begins = departures if size <= self._unhindered else self._through_windows(departures, size)
         rows = self._rows(sequence)
         times: list[int] = []
         parts: list[Parts] = []
         lost = None
         if self._whole:
-            for departure, delay, before in zip(departures, rows[0], self._times, strict=True):
-                time = departure + (delay or 1)
+            for begin, delay, before in zip(begins, rows[0], self._times, strict=True):
+                time = begin + (delay or 1)
                 times.append(time if time > before else before)
         else:
             ups, spans, downs = rows[:3]
             again = [0] * len(ups)
-            if self._queued:
-                spans = self._through_queues(departures, ups, spans, size)
+            if self._queued or not self._steady or self._congested:
+                ready = [begin + up for begin, up in zip(begins, ups, strict=True)]
+                if self._congested:
+                    spans = self._through_busy_hours(ready, spans)
+                if self._queued:
+                    spans = self._through_queues(ready, spans, size)
+            else:
+                ready = begins
             if self._lossy:
-                again, lost = self._lose(rows[3], size)
-            for departure, up, span, more, down, before in zip(
-                departures, ups, spans, again, downs, self._times, strict=True
+                again, lost = self._lose(rows[3], ready, size)
+            for departure, begin, up, span, more, down, before in zip(
+                departures, begins, ups, spans, again, downs, self._times, strict=True
             ):
                 delay = up + span + more + down
-                time = departure + (delay or 1)
+                time = begin + (delay or 1)
                 if time < before:
                     time = before
                 times.append(time)
-                parts.append((up, span, more, down, time - departure - delay))
+                held = begin - departure
+                parts.append((up, span, held + more, down, time - begin - delay))
         if self._ordered:
             self._times = times
         return Arrivals(times, lost, parts if self._in_parts else None)
@@ -176,11 +203,47 @@ class _Source:
         columns = self._columns
         return rows if columns is None else [[row[column] for column in columns] for row in rows]
 
-    def _through_queues(self, departures: list[int], ups: list[int], spans: list[int], size: int) -> list[int]:
+    def _hold(self, departures: int | list[int], size: int) -> Arrivals:
+        """What `arrive` does with constant delays, while windows hold messages back."""
+        if isinstance(departures, int):
+            departures = [departures] * len(self._places)
+        begins = departures if size <= self._unhindered else self._through_windows(departures, size)
+        times: list[int] = []
+        parts: list[Parts] = []
+        for place, departure, begin, delay in zip(self._places, departures, begins, self._delays, strict=True):
+            time = max(begin + delay, self._arrived[place])
+            self._arrived[place] = time
+            times.append(time)
+            up, span, down = (leg.fixed for leg in self._paths[place].legs)
+            parts.append((up, span, begin - departure, down, time - begin - up - span - down))
+        if size > self._unhindered or min(departures) < self._held_until:
+            self._free, self._held_until = -1, max(self._held_until, *times)
+        else:
+            self._free = self._unhindered
+        return Arrivals(times, None, parts if self._in_parts else None)
+
+    def _through_windows(self, departures: list[int], size: int) -> list[int]:
+        """When each copy would have departed if it had waited for its flow's congestion window before."""
+        begins = []
+        for place, departure in zip(self._places, departures, strict=True):
+            window = self._windows.get(place)
+            if window is None and (slow_start := self._paths[place].window) is not None:
+                window = self._windows[place] = Window(slow_start)
+            begins.append(departure if window is None else departure + window.wait(departure, size))
+        return begins
+
+    def _through_busy_hours(self, ready: list[int], spans: list[int]) -> list[int]:
+        """The backbone's delays and what congestion adds to them."""
+        hours = [self._paths[place].busy_hour for place in self._places]
+        return [
+            span if hour is None else span + hour.delay(begin)
+            for span, begin, hour in zip(spans, ready, hours, strict=True)
+        ]
+
+    def _through_queues(self, ready: list[int], spans: list[int], size: int) -> list[int]:
         """The backbone's delays and what each flow waits for its own bandwidth."""
         works = {limit: limit and serialisation(size, limit) for limit in set(self._bandwidths)}
         busy = [works[limit] for limit in self._bandwidths]
-        ready = [departure + up for departure, up in zip(departures, ups, strict=True)]
         self._ends = [
             end if work is None else (end if end > begin else begin) + work
             for begin, end, work in zip(ready, self._ends, busy, strict=True)
@@ -190,19 +253,28 @@ class _Source:
             for span, begin, end, work in zip(spans, ready, self._ends, busy, strict=True)
         ]
 
-    def _lose(self, lucks: list[int], size: int) -> tuple[list[int], frozenset[int] | None]:
-        """What losses cost each copy in ns, and which copies they cost altogether."""
+    def _lose(self, lucks: list[int], ready: list[int], size: int) -> tuple[list[int], frozenset[int] | None]:
+        """What losses cost each copy in ns, and which copies they cost altogether.
+
+        `ready`: when each copy comes to the backbone; of no account where losses do not depend on time.
+        """
         delays = [0] * len(lucks)
-        odds = {loss: loss.odds(size) for loss in set(self._losses) if loss is not None}
+        if size != self._odds_size:
+            known = {loss: loss.most_odds(size) for loss in set(self._losses) if loss is not None}
+            self._odds = [0 if loss is None else known[loss] for loss in self._losses]
+            self._odds_size = size
         unlucky = [
-            (position, loss, luck)
-            for position, (loss, luck) in enumerate(zip(self._losses, lucks, strict=True))
-            if loss is not None and luck < odds[loss][0]
+            (position, loss)
+            for position, (luck, odds, loss) in enumerate(zip(lucks, self._odds, self._losses, strict=True))
+            if luck < odds and loss is not None and (self._steady or luck < loss.odds(size, ready[position]))
         ]
         if not self._ordered:
-            return delays, frozenset(position for position, _, _ in unlucky) or None
-        for position, loss, luck in unlucky:
-            delays[position] = loss.delay(sum(luck < threshold for threshold in odds[loss]))
+            return delays, frozenset(position for position, _ in unlucky) or None
+        for position, loss in unlucky:
+            delays[position], by_timer = loss.recovery(lucks[position], size, ready[position])
+            window = self._windows.get(self._places[position])
+            if window is not None and size > self._unhindered:
+                window.lost(by_timer)
         return delays, None
 
     def _address(self, receivers: Sequence[int]) -> None:
@@ -215,13 +287,17 @@ class _Source:
             if self._in_parts:
                 self._parts = [parts for place in new if (parts := self._paths[place].constant) is not None]
             return
-        for place, time, end in zip(old, self._times, self._ends, strict=True):
+        for place, time in zip(old, self._times, strict=True):
             self._arrived[place] = time
-            self._queue_end[place] = end
         self._times = [self._arrived[place] for place in new]
-        self._ends = [self._queue_end[place] for place in new]
-        self._bandwidths = [self._paths[place].bandwidth for place in new]
-        self._losses = [self._paths[place].loss for place in new]
+        if self._queued:
+            for place, end in zip(old, self._ends, strict=True):
+                self._queue_end[place] = end
+            self._ends = [self._queue_end[place] for place in new]
+            self._bandwidths = [self._paths[place].bandwidth for place in new]
+        if self._lossy:
+            self._losses = [self._paths[place].loss for place in new]
+            self._odds_size = 0
         self._ahead = self._drawn_ahead(new)
         if self._ahead is not None:
             columns = [self._ahead.columns[place] for place in new]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from netsim.network import overlay, rules
-from netsim.network.access import access_leg
+from netsim.network import access, overlay, rules
+from netsim.network.ahead import Delays, Draws
 from netsim.network.backbone import span
 from netsim.network.inbound import Inbound
-from netsim.network.link import Downlink, Uplink
+from netsim.network.link import Downlink, OneAtATime, Uplink, serialisation
 from netsim.network.path import Path
 from netsim.scenario.model import Access, Block, Partition, Scenario
 
 if TYPE_CHECKING:
     import networkx as nx
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NS_PER_MS = 10**6
 
@@ -30,45 +32,77 @@ class Network:
     def __init__(self, scenario: Scenario) -> None:
         """Raises ValueError for an overlay that so many nodes cannot have, and for a delay of more than an hour."""
         self.seed = scenario.seed
-        self.transport = scenario.transport
+        self.transport = scenario.transport.name
         self.size = len(scenario.nodes)
         self.names = tuple(node.name for node in scenario.nodes)
         self.sites = tuple(scenario.sites)
         self.node_sites = tuple(self.sites.index(node.site) for node in scenario.nodes)
         self.validators = scenario.consensus.validators
-        self.peers = overlay.neighbours(scenario.overlay, self.size, scenario.seed)
+        self.peers = overlay.neighbours(scenario.overlay, self.size, scenario.seed, self.node_sites)
         self.rules = _rules(scenario)
         self._scenario = scenario
         # Nodes of one site with one access are placed alike, and pairs of nodes placed alike share a path.
         self._kinds = [(node.site, node.access) for node in scenario.nodes]
         self._paths: dict[tuple[tuple[str, str], tuple[str, str]], Path] = {}
         self._legs = {
-            name: (access_leg(profile, "up"), access_leg(profile, "down")) for name, profile in scenario.access.items()
+            name: (access.access_leg(profile, "up"), access.access_leg(profile, "down"))
+            for name, profile in scenario.access.items()
         }
+        self._least = {name: access.least(profile) for name, profile in scenario.access.items()}
 
-    def uplink(self, node: int) -> Uplink:
-        """A fresh sender's half of a node's access link."""
-        return Uplink(self._access(node).bandwidth_up)
+    def uplink(self, node: int, incarnation: int = 0, backlog: bytes | None = None) -> Uplink:
+        """A fresh sender's half of a node's access link, with the `backlog` of the incarnation before."""
+        profile = self._access(node)
+        if not profile.one_at_a_time:
+            return access.uplink(profile, self.seed, node, backlog)
+        return OneAtATime(
+            lambda rest: access.uplink(profile, self.seed, node, rest), self._arrival(node, incarnation), backlog
+        )
 
     def downlink(self, node: int) -> Downlink | None:
-        """A fresh receiver's half of a node's access link, None where its bandwidth is unlimited."""
-        bandwidth = self._access(node).bandwidth_down
-        return None if bandwidth is None else Downlink(bandwidth)
+        """A fresh receiver's half of a node's access link, None where it adds nothing."""
+        return access.downlink(self._access(node), self.seed, node)
 
     def inbound(self, receivers: Sequence[int], parts: bool = False) -> Inbound:
         """The receiving ends of the links for the nodes of one process; `parts`: say what delays are made of."""
         return Inbound(self, receivers, parts)
 
     def minimum(self, a: int, b: int) -> int:
-        """The least one-way delay from a to b, from departure to access point, in ns; loss and queues only add.
+        """The least one-way delay from a to b, from sending to b's access point, in ns; loss and queues only add.
 
         It may be 0, and a copy takes 1 ns all the same.
         """
+        return self._least[self._kinds[a][1]] + self.path(a, b).minimum
+
+    def after_departure(self, a: int, b: int) -> int:
+        """The part of `minimum` that is left when a copy has departed."""
         return self.path(a, b).minimum
 
     def median(self, a: int, b: int) -> int:
-        """The sum of the median delays of the way's parts, in ns, without loss and queues."""
-        return self.path(a, b).median
+        """The sum of the median delays of the way's parts, in ns, up to delivery, for a small message by itself.
+
+        Without loss and queues; the radio's part for a message at a random moment.
+        """
+        ends = access.median(self._access(a), "up") + access.median(self._access(b), "down")
+        return ends + self.path(a, b).median
+
+    def isolated(self, a: int, b: int, size: int, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One-way delays (ns), from sending to delivery, of messages of `size` bytes that are sent at `times`.
+
+        Each finds links that nothing else uses. In a datagram transport −1 stands for one that is lost.
+        """
+        import numpy as np
+
+        departures = []
+        for number, sent in enumerate(times.tolist()):
+            _, departed = self.uplink(a).depart(sent, size, number, (b,))
+            departures.append(departed if isinstance(departed, int) else departed[0])
+        delays = []
+        for sent, arrival in zip(times.tolist(), self._arrivals(a, b, size, departures), strict=True):
+            downlink = self.downlink(b)
+            through = arrival if downlink is None or arrival < 0 else downlink.enter(arrival, size)
+            delays.append(-1 if arrival < 0 else through - sent)
+        return np.array(delays, np.int64)
 
     def path(self, a: int, b: int) -> Path:
         """The way from a to b. Raises ValueError where its delay is not given and a location is missing."""
@@ -80,37 +114,78 @@ class Network:
     def graph(self) -> nx.Graph[int]:
         """The overlay. Nodes have name, site, access and, where known, lat and lon (degrees).
 
-        An edge has the least and the median one-way delay, `minimum_ms` and `median_ms` from its lower-numbered node to
-        the other, `minimum_back_ms` and `median_back_ms` the other way.
+        An edge has the least and the median one-way delay, up to delivery: `minimum_ms` and `median_ms` from its
+        lower-numbered node to the other, `minimum_back_ms` and `median_back_ms` the other way.
         """
-        graph = overlay.build(self._scenario.overlay, self.size, self.seed)
+        graph = overlay.build(self._scenario.overlay, self.size, self.seed, self.node_sites)
         for number, node in enumerate(self._scenario.nodes):
             graph.nodes[number].update(name=node.name, site=node.site, access=node.access)
             location = self._scenario.sites[node.site].location
             if location is not None:
                 graph.nodes[number].update(lat=location[0], lon=location[1])
         for edge, attributes in graph.edges.items():
-            there, back = self.path(min(edge), max(edge)), self.path(max(edge), min(edge))
+            low, high = sorted(edge)
             attributes.update(
-                minimum_ms=there.minimum / _NS_PER_MS,
-                median_ms=there.median / _NS_PER_MS,
-                minimum_back_ms=back.minimum / _NS_PER_MS,
-                median_back_ms=back.median / _NS_PER_MS,
+                minimum_ms=self._delivered_least(low, high) / _NS_PER_MS,
+                median_ms=self.median(low, high) / _NS_PER_MS,
+                minimum_back_ms=self._delivered_least(high, low) / _NS_PER_MS,
+                median_back_ms=self.median(high, low) / _NS_PER_MS,
             )
         return graph
 
     def _access(self, node: int) -> Access:
         return self._scenario.access[self._scenario.nodes[node].access]
 
+    def _delivered_least(self, a: int, b: int) -> int:
+        return self.minimum(a, b) + self._least[self._kinds[b][1]]
+
+    def _arrivals(self, a: int, b: int, size: int, departures: list[int]) -> list[int]:
+        """When copies reach b's access point, each as the first of its flow; −1: lost."""
+        path = self.path(a, b)
+        if path.loss or path.busy_hour or (path.window and size > path.window.unhindered):
+            alone = [
+                Inbound(self, (b,)).arrive(a, 0, number, (b,), departure, size)
+                for number, departure in enumerate(departures)
+            ]
+            return [-1 if arrivals.lost else arrivals.times[0] for arrivals in alone]
+        # What is drawn is all there is, so it is drawn at once.
+        import numpy as np
+
+        numbers = np.arange(len(departures), dtype=np.uint64)
+        delays = Delays([path.legs]).many(Draws(self.seed, a, 0, (b,)), [0], numbers)[:, 0].tolist()
+        work = 0 if path.bandwidth is None else serialisation(size, path.bandwidth)
+        return [departure + (delay + work or 1) for departure, delay in zip(departures, delays, strict=True)]
+
+    def _arrival(self, sender: int, incarnation: int) -> Callable[[int, int, int, int], int]:
+        """When a sender's copy arrives, by sequence, receiver, departure and size: what its receiver will find.
+
+        All that it depends on is the same at both ends, so the sender computes it as the receiver does. Only messages
+        that it is not asked about are left out, and what they may delay: those before a block in the same stream.
+        """
+        peers = Inbound(self, self.peers[sender])
+        others: dict[int, Inbound] = {}
+
+        def arrival(sequence: int, receiver: int, departure: int, size: int) -> int:
+            ends = peers if receiver in peers.places else others.get(receiver)
+            if ends is None:
+                ends = others[receiver] = Inbound(self, (receiver,))
+            return ends.arrive(sender, incarnation, sequence, (receiver,), departure, size).times[0]
+
+        return arrival
+
     def _find(self, here: tuple[str, str], there: tuple[str, str]) -> Path:
         sites, backbone = self._scenario.sites, self._scenario.backbone
-        (site, access), (other_site, other_access) = here, there
-        up, down = self._legs[access]
+        (site, own_access), (other_site, other_access) = here, there
+        up, down = self._legs[own_access]
         other_up, other_down = self._legs[other_access]
-        forth = span(backbone, sites, site, other_site)
-        back = span(backbone, sites, other_site, site)
-        way_back = other_up.minimum + back.leg.minimum + down.minimum
-        path = self._paths[here, there] = Path(up, forth, other_down, way_back)
+        forth = span(backbone, sites, site, other_site, self.seed)
+        back = span(backbone, sites, other_site, site, self.seed)
+        own, other = self._scenario.access[own_access], self._scenario.access[other_access]
+        # A flow's round trip: the least of what is drawn, and the median of what the radios and recordings take.
+        ends = sum(access.median(end, "up") + access.median(end, "down") for end in (own, other))
+        rest = other_up.minimum + back.leg.minimum + down.minimum + ends
+        limits = (own.bandwidth_up, other.bandwidth_down)
+        path = self._paths[here, there] = Path(up, forth, other_down, rest, limits, self._scenario.transport)
         return path
 
 

@@ -20,9 +20,12 @@ class World(Protocol):
 
     me: int
     nodes: int  # how many nodes there are
-    peers: Sequence[int]  # the overlay's neighbours of this node, in the order in which copies are sent
     validators: Sequence[int]  # ascending
     rng: Random  # this node's own seeded stream
+
+    @property
+    def peers(self) -> Sequence[int]:
+        """The overlay's neighbours of this node at present, in the order in which copies are sent."""
 
     @property
     def now(self) -> int:
@@ -54,6 +57,12 @@ class World(Protocol):
 
     def restore(self, key: str) -> bytes | None:
         """What was last persisted under a key, also before a crash."""
+
+    def received(self, message: Message) -> None:
+        """A message of the kind `blocks` is here in full for the first time, genuine as far as this node can tell."""
+
+    def duplicate(self, message: Message) -> None:
+        """Count a message that has been here before."""
 
     def proposed(self, block: Block) -> None:
         """This node proposes a block now: finality is measured from here."""

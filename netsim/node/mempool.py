@@ -42,6 +42,13 @@ class Mempool:
             and 0 <= batch.size <= self._largest
         )
 
+    def holds(self, batch: Batch) -> bool:
+        """Whether every transaction of a batch is here, waiting or on the line."""
+        name, first = batch.name, batch.first
+        first = max(first, self._ends.get(name, first))
+        waiting = self._waiting.get(name)
+        return first >= batch.end or (waiting is not None and waiting.first <= first and batch.end <= waiting.end)
+
     def add(self, batch: Batch) -> bool:
         """Let a batch wait. False where there is nothing new in it, it is not sane, or the pool is full.
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self, Union
 
 import msgspec
 
+from netsim.node.block import Batch
 from netsim.node.fields import Natural, Signature
 
 MessageKind = Literal["blocks", "votes", "transactions"]
@@ -33,9 +34,19 @@ class Message(msgspec.Struct, frozen=True, array_like=True, dict=True):
         return NOTHING
 
     @property
+    def bodies(self) -> tuple[Batch, ...]:
+        """The transactions that the message brings along: their numbers are in it, their bytes only on the link."""
+        return ()
+
+    @cached_property
     def payload(self) -> int:
         """Bytes that the message stands for without carrying them (the bodies of transactions)."""
-        return 0
+        return sum(batch.payload for batch in self.bodies)
+
+    @cached_property
+    def tag(self) -> int:
+        """What names the type of message in the trace: an integer below 256."""
+        return tag_of(type(self))
 
     @cached_property
     def encoded(self) -> bytes:
@@ -73,6 +84,23 @@ class Signed(Message, frozen=True, array_like=True, dict=True):
         message = msgspec.structs.replace(self, signature=sign(self.digest))
         vars(message)["digest"] = self.digest  # it does not cover the signature: no need to hash again
         return message
+
+
+class Control(Message, frozen=True, array_like=True, dict=True):
+    """What a gossip strategy says on its own behalf: to one neighbour, unsigned. The base of all such messages.
+
+    `topic` is the kind of message that it is about, an index into MESSAGE_KINDS; it opens the message on the wire. In
+    the trace each topic has a tag of its own, so a subclass takes three: `tag`, from 128 on, and the two numbers after
+    it. What brings a message in another form has its tag between 112 and 127: its bytes are content, not control.
+    """
+
+    relayed: ClassVar[bool] = False
+
+    topic: Natural
+
+    @cached_property
+    def tag(self) -> int:
+        return tag_of(type(self)) + self.topic
 
 
 def tag_of(message: type[Message]) -> int:

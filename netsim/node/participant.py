@@ -8,20 +8,31 @@ over is told again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from netsim.node.block import Batch, Block
 from netsim.node.chain import Chain
 from netsim.node.consensus import Consensus
 from netsim.node.context import World
-from netsim.node.gossip import Gossip
+from netsim.node.gossip.strategy import Strategy
 from netsim.node.mempool import Mempool
-from netsim.node.message import MESSAGE_KINDS, Codec, Message, MessageKind, Signed, tag_of
+from netsim.node.message import (
+    MESSAGE_KINDS,
+    Codec,
+    Control,
+    Message,
+    MessageKind,
+    Signed,
+    WireError,
+    tag_of,
+)
 from netsim.node.transactions import Transactions
 
+_OF = ":"  # between the kind of message and the name of its gossip strategy's timer; protocols have none in theirs
 RETOLD_PER_BLOCK = 256  # most batches that a node tells again when a block passes them over
 
 
@@ -29,7 +40,7 @@ RETOLD_PER_BLOCK = 256  # most batches that a node tells again when a block pass
 class Choice:
     """A gossip strategy with its declared parameters."""
 
-    strategy: type[Gossip]
+    strategy: type[Strategy]
     parameters: Mapping[str, Any]
 
 
@@ -45,7 +56,8 @@ class Settings:
 
 def message_types(settings: Settings) -> tuple[type[Message], ...]:
     """Every type of message that participants with these settings exchange."""
-    return Transactions, *settings.protocol.messages
+    control = dict.fromkeys(message for choice in settings.gossip.values() for message in choice.strategy.messages)
+    return Transactions, *settings.protocol.messages, *control
 
 
 class Participant:
@@ -54,24 +66,41 @@ class Participant:
     @staticmethod
     def codec(settings: Settings) -> Codec:
         """Decodes what such participants send to each other."""
-        return Codec(message_types(settings))
+        return _codec(message_types(settings))
 
     @staticmethod
     def message_names(settings: Settings) -> dict[int, str]:
         """The names of the message types by their tags, for the trace's header."""
-        return {tag_of(message): message.__name__ for message in message_types(settings)}
+        protocol: tuple[type[Message], ...] = (Transactions, *settings.protocol.messages)
+        names = {tag_of(message): message.__name__ for message in protocol}
+        for topic, kind in enumerate(MESSAGE_KINDS):
+            for control in settings.gossip[kind].strategy.messages:
+                names[tag_of(control) + topic] = f"{control.__name__} ({kind})"
+        return names
+
+    @staticmethod
+    def transaction_tags(settings: Settings) -> list[int]:
+        """The tags of what brings transactions to proposers, and is counted apart from the protocol's messages."""
+        topic = MESSAGE_KINDS.index(Transactions.kind)
+        control = (tag_of(message) + topic for message in settings.gossip[Transactions.kind].strategy.messages)
+        return [tag_of(Transactions), *control]
 
     def __init__(self, world: World, settings: Settings) -> None:
         self.world = world
         self.chain = Chain()
         self.mempool = Mempool(world.nodes, settings.block_size)
-        self._gossip = {
-            kind: settings.gossip[kind].strategy(world, settings.gossip[kind].parameters) for kind in MESSAGE_KINDS
+        self.decode = self.codec(settings).decode
+        self._gossip: dict[MessageKind, Strategy] = {
+            kind: settings.gossip[kind].strategy(_Host(world, self, kind), settings.gossip[kind].parameters)
+            for kind in MESSAGE_KINDS
         }
+        self._strategies = tuple(self._gossip.values())  # by topic
         self._validators = frozenset(world.validators)
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
-        self._relays: dict[type[Message], Gossip | None] = {}  # by type of message: who relays it, if anybody
+        self._relays: dict[type[Message], Strategy | None] = {}  # by type of message: who relays it, if anybody
         for message in message_types(settings):
+            if issubclass(message, Control):
+                continue
             gossip = self._gossip[message.kind]
             self._relays[message] = gossip if message.relayed and gossip.relays else None
         context = _Context(world, self)
@@ -79,11 +108,22 @@ class Participant:
 
     def start(self) -> None:
         """The node begins, for the first time or after a crash."""
+        for gossip in self._strategies:
+            gossip.start()
         self.consensus.start()
 
     def on_timer(self, name: str) -> None:
-        """A timer of the protocol is due."""
-        self.consensus.on_timer(name)
+        """A timer of the protocol or of a gossip strategy is due."""
+        kind, colon, rest = name.partition(_OF)
+        if colon:
+            self._gossip[cast(MessageKind, kind)].on_timer(rest)
+        else:
+            self.consensus.on_timer(name)
+
+    def on_peers(self) -> None:
+        """The overlay's neighbours of this node have changed."""
+        for gossip in self._strategies:
+            gossip.on_peers()
 
     def on_transactions(self, batch: Batch) -> None:
         """Clients of this node have submitted transactions."""
@@ -97,22 +137,40 @@ class Participant:
         try:
             gossip = self._relays[type(message)]
         except KeyError:
-            self.world.reject("foreign type")
+            self._on_control(sender, message)
             return
         if gossip is not None and gossip.seen(message):
+            self.world.duplicate(message)
+            gossip.repeated(sender, message)
             return
         if isinstance(message, Signed):
             if not self._genuine(message):
+                return
+            if message.signer == self.world.me:  # one's own words come back after a restart
+                if gossip is not None:
+                    self.world.duplicate(message)
+                    gossip.repeated(sender, message)
                 return
         elif type(message) is Transactions and not self.mempool.sane(message.batch):
             self.world.reject("impossible batch")
             return
         if gossip is not None:
             gossip.relay(sender, message)
+        if message.kind == "blocks" and message.about[0]:
+            self.world.received(message)
         if type(message) is not Transactions:
             self.consensus.on_message(sender, message)
         elif self.mempool.add(message.batch):
             self.consensus.on_transactions()
+
+    def _on_control(self, sender: int, message: Message) -> None:
+        """What a gossip strategy says to that of another node."""
+        if isinstance(message, Control) and message.topic < len(self._strategies):
+            gossip = self._strategies[message.topic]
+            if type(message) in gossip.messages:
+                gossip.on_control(sender, message)
+                return
+        self.world.reject("foreign type")
 
     def broadcast(self, message: Message) -> None:
         """Bring a message to every other node by the strategy chosen for its kind."""
@@ -140,15 +198,63 @@ class Participant:
         del self._untold[name]
 
     def _genuine(self, message: Signed) -> bool:
-        """Whether a signed message is by the validator that it names, and news; counts what is forged."""
+        """Whether a signed message is by the validator that it names; counts what is forged."""
         signer = message.signer
         if signer not in self._validators:
             self.world.reject("unknown signer")
         elif not self.world.verify(signer, message.digest, message.signature):
             self.world.reject("wrong signature")
         else:
-            return signer != self.world.me  # one's own words come back after a restart
+            return True
         return False
+
+
+@lru_cache
+def _codec(types: tuple[type[Message], ...]) -> Codec:
+    return Codec(types)
+
+
+class _Host:
+    """What the gossip strategy of one kind of message sees."""
+
+    def __init__(self, world: World, participant: Participant, kind: MessageKind) -> None:
+        self._world: Final = world
+        self._decode = participant.decode
+        self._mempool = participant.mempool
+        self.me = world.me
+        self.nodes = world.nodes
+        self.validators = world.validators
+        self.rng = world.rng
+        self.kind: MessageKind = kind
+        self.topic = MESSAGE_KINDS.index(kind)
+        self.send = world.send
+        self.reject = world.reject
+        self.duplicate = world.duplicate
+        self.accept = participant.on_message
+
+    @property
+    def now(self) -> int:
+        return self._world.now
+
+    @property
+    def peers(self) -> Sequence[int]:
+        return self._world.peers
+
+    def set_timer(self, name: str, delay: int) -> None:
+        self._world.set_timer(f"{self.kind}{_OF}{name}", delay)
+
+    def cancel_timer(self, name: str) -> None:
+        self._world.cancel_timer(f"{self.kind}{_OF}{name}")
+
+    def missing(self, batches: Iterable[Batch]) -> tuple[Batch, ...]:
+        return tuple(batch for batch in batches if not self._mempool.holds(batch))
+
+    def decode(self, data: bytes) -> Message | None:
+        try:
+            return self._decode(data)
+        except WireError:
+            self.reject("malformed")
+            return None
 
 
 class _Context:
@@ -158,7 +264,6 @@ class _Context:
         self._world: Final = world
         self.me = world.me
         self.nodes = world.nodes
-        self.peers = world.peers
         self.validators = world.validators
         self.rng = world.rng
         self.send = world.send
@@ -172,9 +277,15 @@ class _Context:
         self.proposed = world.proposed
         self.record = world.record
         self.reject = world.reject
+        self.received = world.received
+        self.duplicate = world.duplicate
         self.broadcast = participant.broadcast
         self.finalise = participant.finalise
 
     @property
     def now(self) -> int:
         return self._world.now
+
+    @property
+    def peers(self) -> Sequence[int]:
+        return self._world.peers

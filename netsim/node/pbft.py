@@ -128,6 +128,7 @@ class PBFT:
     """One replica. Its parameters:
 
     block_interval  ns between proposals; 0: the next block follows when the last is final
+    spread          ns; each proposal is late by a random part of it, which does not add up
     block_size      most bytes of transactions in a block
     timeout         ns without a block, while one is due, until a replica leaves the view
     empty_blocks    "always": a primary without transactions proposes too; anything else: it waits for them
@@ -171,6 +172,7 @@ class PBFT:
         self.q = self.quorum(len(self.validators), parameters)
 
         self.interval: int = parameters["block_interval"]
+        self.spread: int = parameters["spread"] if self.interval else 0
         self.block_size: int = parameters["block_size"]
         self.timeout: int = parameters["timeout"]
         self.empty_blocks: bool = parameters["empty_blocks"] == "always"
@@ -189,7 +191,8 @@ class PBFT:
         self.opening: NewView | None = None  # of the last view that was entered; view 0 needs none
         self.tip = 0  # the height up to which this view's proposals are accepted
         self.top = 0  # the height up to which the opening of this view proposes anew
-        self.due = 0  # when the next proposal may be made
+        self.due = 0  # when the next interval begins
+        self.offset = 0  # how long after that the proposal may be made
         self.alarm = -1  # what the propose timer is set to
 
         self.certificates: list[Committed] = []  # of the final blocks, from height 1 on
@@ -223,6 +226,7 @@ class PBFT:
         if view is None:
             self.journal.write_view(0)
             self.due = self.context.now
+            self._draw_offset()
             self.advance()
         else:
             self._resume(view)
@@ -272,16 +276,18 @@ class PBFT:
         if parent is None or not (self.mempool.pending or self.empty_blocks):
             return
         now = self.context.now
-        if now < self.due:
-            if self.alarm != self.due:
-                self.alarm = self.due
-                self.context.set_timer(PROPOSE, self.due - now)
+        ready = self.due + self.offset
+        if now < ready:
+            if self.alarm != ready:
+                self.alarm = ready
+                self.context.set_timer(PROPOSE, ready - now)
             return
         slot = self.log.open(height)
         earlier = slot.proposals.get(self.me)
         if earlier is not None and earlier.view == self.view:
             return  # made before a crash
         self.due = time + max(self.interval, 1)
+        self._draw_offset()
 
         block = Block(height, parent, self.me, now, self.mempool.take(self.block_size))
         message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)
@@ -291,6 +297,9 @@ class PBFT:
         self.context.broadcast(message)
         self.context.proposed(block)
         self.advance()
+
+    def _draw_offset(self) -> None:
+        self.offset = self.context.rng.randrange(self.spread) if self.spread else 0
 
     def _on_pre_prepare(self, sender: int, message: PrePrepare) -> None:
         view, block, author = message.view, message.block, message.signer

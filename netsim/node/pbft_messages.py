@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
-from netsim.node.block import Block, Header, short_id
+from netsim.node.block import Batch, Block, Header, short_id
 from netsim.node.fields import Digest, Natural, Signature
 from netsim.node.message import About, Message, MessageKind, Signed
 
@@ -68,8 +68,8 @@ class PrePrepare(Signed, frozen=True, tag=16):
         return short_id(self.block.id), self.block.height, self.view
 
     @property
-    def payload(self) -> int:
-        return self.block.payload
+    def bodies(self) -> tuple[Batch, ...]:
+        return self.block.transactions
 
     def __str__(self) -> str:
         return f"PrePrepare v{self.view} h{self.block.height} {short(self.block.id)}, {self.block.count} transactions"
@@ -204,8 +204,9 @@ class Answer(Message, frozen=True, tag=23):
         return 0, self.height, -1
 
     @property
-    def payload(self) -> int:
-        return sum(block.payload for block, _ in self.chain) + sum(block.payload for block in self.blocks)
+    def bodies(self) -> tuple[Batch, ...]:
+        blocks = (*(block for block, _ in self.chain), *self.blocks)
+        return tuple(batch for block in blocks for batch in block.transactions)
 
     def __str__(self) -> str:
         parts = [f"Answer at h{self.height}"]

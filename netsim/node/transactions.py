@@ -16,8 +16,8 @@ class Transactions(Message, frozen=True, tag=1):  # the tag by which the trace c
     batch: Batch
 
     @property
-    def payload(self) -> int:
-        return self.batch.payload
+    def bodies(self) -> tuple[Batch, ...]:
+        return (self.batch,)
 
     def __str__(self) -> str:
         return f"Transactions, {self.batch.count} of node {self.batch.origin}"

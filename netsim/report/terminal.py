@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 100  # columns; a wider table is harder to read along
 _LABELS = 21  # columns of the labels on the left, the same in both halves of the table
+_SHOWN_RECOVERIES = 8
 _SHOWN_VIOLATIONS = 3
 _VERDICT_STYLES: dict[Verdict, str] = {
     "exact": "bold green",
@@ -152,6 +153,7 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
         ("Throughput", _throughput(summary)),
         ("Blocks", _blocks(summary)),
         ("Messages", _messages(summary)),
+        ("", _wasted(summary)),
         ("Rounds", _rounds(summary)),
     ):
         if sentence:
@@ -165,12 +167,20 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
 
     liveness = summary["liveness"]
     fact("Longest stall", _seconds(liveness["stalled_ms"]))
-    for recovery in liveness["recoveries"]:
+    recoveries = liveness["recoveries"]
+    for recovery in recoveries[:_SHOWN_RECOVERIES]:
         after = "never" if recovery["ms"] is None else f"{_seconds(recovery['ms'])} after"
         fact(
             "Recovery",
             Text(after, "bold red" if recovery["ms"] is None else "").append(f"  {recovery['fault']}", "dim"),
         )
+    if rest := recoveries[_SHOWN_RECOVERIES:]:
+        never = sum(recovery["ms"] is None for recovery in rest)
+        longest = max((recovery["ms"] for recovery in rest if recovery["ms"] is not None), default=None)
+        others = [f"{len(rest)} more"]
+        others += [] if longest is None else [f"the longest after {_seconds(longest)}"]
+        others += [f"{never} never"] if never else []
+        fact("", Text(", ".join(others), "bold red" if never else ""))
 
     for number, expected in enumerate(summary["expect"]):
         fact("" if number else "Expected", _expectation(expected))
@@ -197,6 +207,15 @@ def _messages(summary: Summary) -> str:
     head = "" if counts["per_block"] is None else f"{counts['per_block']:.1f} per block · "
     dropped = f" · {_count(counts['dropped'])} dropped" if counts["dropped"] else ""
     return f"{head}{_count(counts['sent'])} sent, {_bytes(counts['bytes'])}{dropped}"
+
+
+def _wasted(summary: Summary) -> str:
+    counts = summary["messages"]
+    shares = (
+        (counts["duplicate_bytes"], f"in {_count(counts['duplicates'])} duplicates"),
+        (counts["control_bytes"], "gossip control"),
+    )
+    return " · ".join(f"{_bytes(size)} {where}" for size, where in shares if size)
 
 
 def _rounds(summary: Summary) -> str:

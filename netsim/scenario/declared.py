@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ _NOUNS: dict[Kind, str] = {
     "protocols": "protocol",
     "gossip": "gossip strategy",
     "access": "access profile",
+    "backbones": "backbone preset",
     "topologies": "topology",
     "faults": "fault",
     "transports": "transport",
@@ -50,6 +52,8 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     "choice": str,
     "text": str,
 }
+_MOST_COUNTED = 100_000
+_FINEST_SHARE = Decimal("1e-12")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +127,17 @@ def read_parameter(parameter: Parameter, value: Any) -> Any:
     """Read a declared parameter; one of its words in place of a quantity is None. Raises ValueError."""
     if parameter.unit == "points":
         return _points(value)
+    if parameter.unit == "counts":
+        return _counts(value)
+    if parameter.unit == "pairs" and isinstance(value, list):
+        return tuple(each(enumerate(value), _pair))
     given = one(value)
     if parameter.unit == "choice":
         return one_of(parameter.choices, given)
     if given in parameter.choices:
         return None
+    if parameter.unit == "pairs":
+        raise ValueError("is a list of pairs of nodes, such as `[[a-0, b-0], [b-0, c-0]]`")
     parsed = _PARSERS[parameter.unit](given)
     if parameter.minimum is not None and parsed is not None and parsed < parameter.minimum:
         raise ValueError(f"is `{given}`; the least is {write_parameter(parameter, parameter.minimum)}")
@@ -136,10 +146,12 @@ def read_parameter(parameter: Parameter, value: Any) -> Any:
     return parsed
 
 
-def write_parameter(parameter: Parameter, value: Any) -> str:
-    """The inverse of `read_parameter`, for all but points."""
+def write_parameter(parameter: Parameter, value: Any) -> str | dict[str, str]:
+    """The inverse of `read_parameter`, for all but points and pairs."""
     if value is None and parameter.choices:
         return parameter.choices[0]
+    if parameter.unit == "counts":
+        return _write_counts(value)
     whole = parameter.unit in ("duration", "size", "bandwidth", "integer")
     return _WRITERS[parameter.unit](int(value) if whole and value is not None else value)
 
@@ -159,3 +171,52 @@ def _points(value: Any) -> tuple[tuple[float, int], ...]:
     if any(after < before for (_, before), (_, after) in pairwise(ordered)):
         raise ValueError("has durations that fall while the shares rise")
     return ordered
+
+
+def _counts(value: Any) -> tuple[tuple[int, float], ...]:
+    """`8`, or `{1: 2.5 %, 8: 97.5 %}`: ascending integers, each with the share of those that are not more than it."""
+    if not isinstance(value, dict) or "distribution" in value:
+        return ((_count(one(value)), 1.0),)
+    counts = each(((key, key) for key in value), _count)
+    shares = each(value.items(), _exact_share)
+    if len(set(counts)) < len(counts):
+        raise ValueError("gives a number twice")
+    found, below = [], Decimal(0)
+    for count, share in sorted(zip(counts, shares, strict=True)):
+        below += share
+        found.append((count, float(below)))
+    if below != 1:
+        raise ValueError(f"has shares that add up to {units.write_share(float(below))}, not to 100 %")
+    return tuple(found)
+
+
+def _count(text: str) -> int:
+    count = units.integer(text)
+    if not 0 <= count <= _MOST_COUNTED:
+        raise ValueError(f"is `{text}`, which is not from 0 to {_MOST_COUNTED}")
+    return count
+
+
+def _exact_share(value: Any) -> Decimal:
+    """A share whose sums with others are exact, also as floats."""
+    share = units.SHARE.parse(one(value))
+    if share % _FINEST_SHARE:
+        raise ValueError(f"is `{value}`, finer than {units.write_share(_FINEST_SHARE)}")
+    return share
+
+
+def _write_counts(counts: tuple[tuple[int, float], ...]) -> str | dict[str, str]:
+    if len(counts) == 1:
+        return str(counts[0][0])
+    below = [Decimal(0), *(Decimal(repr(share)) for _, share in counts)]
+    return {
+        str(count): units.write_share(after - before)
+        for (count, _), (before, after) in zip(counts, pairwise(below), strict=True)
+    }
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("is a pair of nodes, such as `[a-0, b-0]`")
+    source, target = each(enumerate(value), lambda inner: text(one(inner)))
+    return source, target

@@ -194,6 +194,11 @@ def positive(value: Any) -> None:
         raise ValueError("must be more than zero")
 
 
+def yes_or_no(value: str) -> bool:
+    """Whether it is so. Raises ValueError."""
+    return one_of(("yes", "no"), text(value)) == "yes"
+
+
 def text(value: str) -> str:
     """A non-empty text."""
     if not value:

@@ -28,6 +28,10 @@ class Findings:
         self.add(path, line.message, sentence=line.sentence, at_key=line.at_key)
         self.broken.add(str(path[0]) if path else "")
 
+    def place(self, path: Path, like: Path) -> None:
+        """Where what nobody wrote, but follows from something else, is said to be."""
+        self._document.values[path] = self._document.keys[path] = self._document.mark(like)
+
     def sound(self, *sections: str) -> bool:
         """Whether nothing is wrong inside these top-level keys."""
         return self.broken.isdisjoint(sections)

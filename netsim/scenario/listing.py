@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import NoneType
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from netsim.catalogue import Catalogue, Kind
 from netsim.scenario.fields import Section
-from netsim.scenario.schema import ConsensusSection, Language, OverlaySection
+from netsim.scenario.schema import ConsensusSection, Language, OverlaySection, TransportSection
 
 Row = tuple[str, str, str]
 
 NOTHING = "none"  # stands for a default that is no value; the sentence says what happens then
 _CHOICES: dict[str, tuple[Kind, type[Section]]] = {
     "overlay": ("topologies", OverlaySection),
+    "transport": ("transports", TransportSection),
     "consensus": ("protocols", ConsensusSection),
 }
 
@@ -32,15 +33,20 @@ def _rows(section: type[Section], prefix: str, catalogue: Catalogue) -> Iterator
             continue  # not built yet, or without a default
         if not prefix and name in _CHOICES:
             yield from _choice(key, catalogue)
-        elif inner is None:
+            continue
+        if inner is None or field.default is None:
             yield key, field.default if isinstance(field.default, str) else NOTHING, field.description or ""
-        else:
+        if inner is not None:
             suffix, of = inner
             yield from _rows(of, f"{key}{suffix}", catalogue)
 
 
 def _inner(annotation: Any) -> tuple[str, type[Section]] | None:
     """The section that a field is, or that its items are, and how its keys are joined to the field's."""
+    if get_origin(annotation) in (Union, UnionType):  # a section or none
+        return next(filter(None, map(_inner, get_args(annotation))), None)
+    if get_origin(annotation) is Annotated:
+        return _inner(get_args(annotation)[0])
     holder, arguments = get_origin(annotation), get_args(annotation)
     suffix = {dict: ".NAME.", list: "[]."}.get(holder, ".")
     inner = arguments[-1] if holder in (dict, list) else annotation

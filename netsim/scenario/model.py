@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 MessageKind = Literal["blocks", "votes", "transactions"]
-Transport = Literal["stream", "datagram"]
 DistributionKind = Literal["constant", "uniform", "normal", "lognormal", "pareto", "gamma", "quantiles"]
 
 
@@ -59,8 +58,67 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Radio:
+    """A cell whose time is cut into slots, as in 5G New Radio and LTE.
+
+    `pattern` repeats for ever: D carries data down, S too (its few uplink symbols carry none), U up, F both ways (a
+    frequency-division cell). All cells of one `operator` share the pattern's phase.
+    """
+
+    pattern: str
+    slot: int
+    processing: int  # at either end, after reception and before transmission
+    grant: Literal["configured", "scheduled"]  # scheduled: by a request, where the uplink's queue was empty
+    grant_slots: int  # least slots from the beginning of a grant's slot to that of the data's (K2)
+    request_every: int  # between two chances to request a grant; 0: any uplink slot is one
+    bler: float  # share of transport blocks that an attempt does not bring over
+    attempts: int  # most of them
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spikes:
+    """Episodes of a public network in which everything takes longer, by the same excess for as long as one `lasts`.
+
+    The excess is lognormal and, as it is measured, of a round trip: half of it falls to each direction.
+    """
+
+    share: float  # of time
+    median: int
+    p90: int
+    lasts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A change of cell once in each stretch of `every`, at a random moment: nothing is sent during the `outage`."""
+
+    every: int
+    outage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Measured one-way delays in the order of time: `times` ascend from 0, and each delay holds until the next time.
+
+    Played from a random place on, each node its own, and again from the beginning: the autocorrelation is kept.
+    `length` is that of the whole, beyond the last time.
+    """
+
+    times: tuple[int, ...]
+    delays: tuple[int, ...]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """How a node reaches its site's exchange: `up` or `down` over the air or the line, then `core`, one way each."""
+    """How a node reaches its site's exchange and is reached from there.
+
+    The parts add up, each where it is given: the slots of the radio; what is drawn from `up` or `down` for each
+    message; the recording's delay at that time; half a spike; `core`. During a handover nothing is sent in either
+    direction. The bandwidth is that of the slots where there is a radio, and that of a queue where there is none.
+    `one_at_a_time`: the next copy of a message of more than one packet leaves when the one before has arrived.
+    """
 
     name: str
     up: Distribution
@@ -69,6 +127,32 @@ class Access:
     bandwidth_up: int | None
     bandwidth_down: int | None
     says: str
+    radio: Radio | None = None
+    spikes: Spikes | None = None
+    handover: Handover | None = None
+    recording: Recording | None = None
+    one_at_a_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """Losses that come together (Gilbert and Elliott): a share of the time is bad, in stretches of `lasts` on average.
+
+    In a stretch the packets are lost with `loss`, outside it with the link's own.
+    """
+
+    share: float
+    loss: float
+    lasts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Congestion:
+    """What the busy hour adds: all at `peak` (ns after midnight), nothing twelve hours later, a cosine between."""
+
+    delay: int
+    loss: float
+    peak: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +165,21 @@ class Link:
     jitter: int = 0  # uniform [0, jitter] is added
     loss: float = 0.0  # per packet
     bandwidth: int | None = None  # of each flow
+    bursts: Bursts | None = None
+    congestion: Congestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """What lies between sites. `delay`: the same between every two nodes, within a site too; a link overrides it."""
+    """What lies between sites. `delay`: the same between every two nodes, within a site too; a link overrides it.
+
+    `time_of_day`: when the scenario begins, ns after midnight; for what congestion adds.
+    """
 
     route_factor: float
     delay: int | None
     links: tuple[Link, ...]
+    time_of_day: int = 12 * 3600 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +264,25 @@ class Crash:
     says: str
 
 
-Fault = Partition | Block | Crash
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """Every so often from `at` up to `end`, some nodes are killed and start again after `lasts`.
+
+    Which ones the seed says, among `nodes`; with `rewire` they come back with other neighbours in the overlay.
+    """
+
+    kind: ClassVar[Literal["churn"]] = "churn"
+    at: int
+    end: int
+    every: int
+    lasts: int
+    count: int
+    nodes: tuple[int, ...]
+    rewire: bool
+    says: str
+
+
+Fault = Partition | Block | Crash | Churn
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +325,7 @@ class Scenario:
     nodes: tuple[Node, ...]
     access: dict[str, Access]
     backbone: Backbone
-    transport: Transport
+    transport: Choice
     overlay: Choice
     gossip: dict[MessageKind, Choice]
     consensus: Consensus
@@ -229,6 +337,7 @@ class Scenario:
     trace: Literal["full", "blocks", "summary"]
     text: str = field(default="", repr=False)
     sha256: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what a reader should know of how files were understood
 
 
 def names_of(numbers: Iterable[int], nodes: tuple[Node, ...], sites: dict[str, Site]) -> list[str]:

@@ -24,8 +24,9 @@ class Places:
         self.sites: dict[str, Site] = {}
         self.nodes: tuple[Node, ...] = ()
         self._numbers: dict[str, tuple[int, ...]] = {}
-        if not sections and findings.sound("sites"):
-            findings.add((), "`sites` is missing: a scenario needs nodes somewhere", sentence=True)
+        if not sections:
+            if findings.sound("sites", "overlay"):
+                findings.add((), "`sites` is missing: a scenario needs nodes somewhere", sentence=True)
             findings.broken.add("sites")
         count = sum(site.nodes if isinstance(site.nodes, int) else len(site.nodes) for site in sections.values())
         if count > MOST_NODES or len(sections) > MOST_SITES:
@@ -65,6 +66,14 @@ class Places:
         """See that a site is there."""
         if name not in self.sites and self._findings.sound("sites"):
             self._findings.add(path, f"names `{name}`, which is no site{suggestion(name, self.sites)}")
+
+    def node(self, name: str, path: Path) -> int | None:
+        """The number of a node. None where there is none of that name, which is a problem at the path."""
+        if name in self._numbers and name not in self.sites and name != _EVERYBODY:
+            return self._numbers[name][0]
+        nodes = [node.name for node in self.nodes]
+        self._findings.add(path, f"names `{name}`, which is no node{suggestion(name, nodes)}")
+        return None
 
     def say(self, numbers: Iterable[int]) -> str:
         """Some nodes in words."""

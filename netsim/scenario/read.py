@@ -27,15 +27,17 @@ _ITEMISED = ("sites", "access", "faults", "expect")
 
 def load(path: Path, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
     """See `netsim.scenario.load`."""
-    return _scenario(document.read_file(path), path.stem, overrides, seed, catalogue)
+    return _scenario(document.read_file(path), path, overrides, seed, catalogue)
 
 
 def parse(text: str, name: str, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
     """See `netsim.scenario.parse`."""
-    return _scenario(document.read(text, name), Path(name).stem, overrides, seed, catalogue)
+    return _scenario(document.read(text, name), Path(name), overrides, seed, catalogue)
 
 
-def _scenario(given: Document, stem: str, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
+def _scenario(
+    given: Document, path: Path, overrides: Sequence[str], seed: int | None, catalogue: Catalogue
+) -> Scenario:
     if given.broken:
         raise ScenarioError(given.problems)
     if given.root == "":
@@ -57,7 +59,14 @@ def _scenario(given: Document, stem: str, overrides: Sequence[str], seed: int | 
     language = _validate(given.root, catalogue, findings)
     profiles = given.root.get("access")
     names = set(profiles) if isinstance(profiles, dict) else set()
-    return with_text(resolve(language, _name(stem), names, catalogue, findings), catalogue)
+    scenario = resolve(language, _name(path.stem), path.parent, names, catalogue, findings)
+    written = with_text(scenario, catalogue)
+    size = len(written.text.encode())
+    if size > document.LARGEST_FILE:  # what a run keeps could not be read again
+        message = f"written out with all that its files hold, the scenario has {size} bytes"
+        findings.add((), f"{message}; the most is {document.LARGEST_FILE}", sentence=True)
+        findings.conclude()
+    return written
 
 
 def _validate(tree: dict[str, Any], catalogue: Catalogue, findings: Findings) -> Language:

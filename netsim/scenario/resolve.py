@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path as File
+
 from netsim.catalogue import Catalogue
+from netsim.scenario import backbone as links
 from netsim.scenario import check, summary, units
 from netsim.scenario.document import Path
 from netsim.scenario.findings import Findings
@@ -11,13 +15,13 @@ from netsim.scenario.model import (
     Backbone,
     Block,
     Choice,
+    Churn,
     Compute,
     Consensus,
     Crash,
     Emulation,
     Expectation,
     Fault,
-    Link,
     Partition,
     Scenario,
     Workload,
@@ -27,24 +31,36 @@ from netsim.scenario.profiles import Profiles
 from netsim.scenario.schema import (
     BlockSection,
     BoundsSection,
+    ChurnSection,
     ConsensusSection,
     CrashSection,
     FaultSection,
     Language,
+    OnceSection,
     PartitionSection,
+    SiteSection,
 )
+from netsim.scenario.topology import read_topology
+from netsim.scenario.vertices import Charted, chart, some, unreached
 
 
-def resolve(language: Language, name: str, profiles: set[str], catalogue: Catalogue, findings: Findings) -> Scenario:
+def resolve(
+    language: Language, name: str, folder: File, profiles: set[str], catalogue: Catalogue, findings: Findings
+) -> Scenario:
     """Put the scenario together, without its text.
 
-    `name`: the scenario's where it gives none; `profiles`: the names of all its access profiles, also of malformed
-    ones. Raises ScenarioError with everything that was found until here and is found now.
+    `name`: the scenario's where it gives none; `folder`: where the files are that it names; `profiles`: the names of
+    all its access profiles, also of malformed ones. Raises ScenarioError with everything that was found until here and
+    is found now.
     """
-    places = Places(language.sites, findings)
-    access = _access(language, Profiles(language.access, profiles, catalogue, findings), places, findings)
-    backbone = _backbone(language, places, findings)
-    consensus = _consensus(language, places)
+    notes: list[str] = []
+    charted = _charted(language, folder, findings, notes)
+    own = charted.profiles | language.access
+    places = Places(charted.sites, findings)
+    access = _access(charted.sites, Profiles(own, profiles | set(own), folder, catalogue, findings, notes))
+    backbone = links.resolve(language.backbone, places, charted.links, folder, catalogue, findings, notes)
+    overlay = _overlay(language, places, charted, findings)
+    consensus = _consensus(language, places, access)
     workload = _workload(language, places)
     faults = _faults(language, places, findings)
     expect = _expect(language, places, findings)
@@ -60,8 +76,8 @@ def resolve(language: Language, name: str, profiles: set[str], catalogue: Catalo
         nodes=places.nodes,
         access=access,
         backbone=backbone,
-        transport=language.transport,
-        overlay=Choice(language.overlay.entry.name, language.overlay.parameters),
+        transport=Choice(language.transport.entry.name, language.transport.parameters),
+        overlay=overlay,
         gossip={kind: Choice(chosen.entry.name, chosen.parameters) for kind, chosen in language.gossip.items()},
         consensus=consensus,
         workload=workload,
@@ -70,6 +86,7 @@ def resolve(language: Language, name: str, profiles: set[str], catalogue: Catalo
         emulation=_emulation(language),
         expect=expect,
         trace=language.trace,
+        notes=tuple(notes),
     )
 
 
@@ -78,7 +95,7 @@ def _check(language: Language, places: Places, backbone: Backbone, consensus: Co
     load, chosen = language.workload, language.consensus
     checks = [
         (("warmup", "duration"), check.warmup(language.warmup, language.duration)),
-        (("sites", "backbone"), check.backbone(backbone, places.sites)),
+        (("sites", "backbone", "overlay"), check.backbone(backbone, places.sites)),
         (
             ("sites", "overlay"),
             check.overlay(language.overlay.entry.name, language.overlay.parameters, len(places.nodes)),
@@ -93,9 +110,30 @@ def _check(language: Language, places: Places, backbone: Backbone, consensus: Co
                 findings.add(path, message)
 
 
-def _access(language: Language, profiles: Profiles, places: Places, findings: Findings) -> dict[str, Access]:
+def _charted(language: Language, folder: File, findings: Findings, notes: list[str]) -> Charted:
+    """What the topology file makes of the sites, where there is one."""
+    chosen, charted = language.overlay, Charted(dict(language.sites))
+    if chosen.entry.name != "file":
+        return charted
+    file, edges = chosen.parameters["file"], chosen.parameters["edges"]
+    if (edges is None) == (file is None):
+        findings.add(("overlay",), "needs either `file` or `edges`")
+        findings.broken.add("overlay")
+    if file is None or not findings.sound("sites", "overlay"):
+        return charted
+    try:
+        topology = read_topology(folder / file)
+    except ValueError as error:
+        findings.add(("overlay", "file"), str(error))
+        findings.broken.add("overlay")
+        return charted
+    notes += topology.notes
+    return chart(topology, language.sites, chosen.parameters["access"], findings, notes)
+
+
+def _access(sites: Mapping[str, SiteSection], profiles: Profiles) -> dict[str, Access]:
     found: dict[str, Access] = {}
-    for name, site in language.sites.items():
+    for name, site in sites.items():
         wanted: list[tuple[str, Path]] = [(site.access, ("sites", name, "access"))]
         if not isinstance(site.nodes, int):
             wanted += [
@@ -110,33 +148,51 @@ def _access(language: Language, profiles: Profiles, places: Places, findings: Fi
     return found
 
 
-def _backbone(language: Language, places: Places, findings: Findings) -> Backbone:
-    links = []
-    given: set[tuple[str, str]] = set()
-    for number, link in enumerate(language.backbone.links):
-        path: Path = ("backbone", "links", number)
-        if link.between is not None:
-            source, target = link.between
-            places.site(source, (*path, "between", 0))
-            places.site(target, (*path, "between", 1))
-        else:
-            source, target = link.from_ or "", link.to or ""
-            places.site(source, (*path, "from"))
-            places.site(target, (*path, "to"))
-        ways = [(source, target)] if link.between is None or source == target else [(source, target), (target, source)]
-        for way in ways:
-            if way in given:
-                findings.add(path, f"a second link from {way[0]} to {way[1]}", sentence=True)
-            given.add(way)
-            links.append(Link(*way, link.delay, link.jitter, link.loss, link.bandwidth))
-    return Backbone(language.backbone.route_factor, language.backbone.delay, tuple(links))
+def _overlay(language: Language, places: Places, charted: Charted, findings: Findings) -> Choice:
+    chosen = language.overlay
+    if chosen.entry.name != "file":
+        return Choice(chosen.entry.name, chosen.parameters)
+    edges = chosen.parameters["edges"]
+    if not findings.sound("sites", "overlay"):
+        return Choice(chosen.entry.name, {})
+    joined = _joined(charted.edges if edges is None else edges, edges is not None, places, findings)
+    return Choice(chosen.entry.name, {"edges": joined})
 
 
-def _consensus(language: Language, places: Places) -> Consensus:
+def _joined(
+    edges: Sequence[tuple[str, str]], by_hand: bool, places: Places, findings: Findings
+) -> tuple[tuple[int, int], ...]:
+    """Pairs of the numbers of neighbours."""
+    path: Path = ("overlay", "edges")
+    found: dict[frozenset[int], tuple[int, int]] = {}
+    for number, (here, there) in enumerate(edges):
+        source = places.node(here, (*path, number, 0))
+        target = places.node(there, (*path, number, 1))
+        if source is None or target is None:
+            continue
+        if source == target:
+            findings.add((*path, number), f"a link from {here} to itself", sentence=True)
+        elif frozenset((source, target)) in found:
+            findings.add((*path, number), f"a second link between {here} and {there}", sentence=True)
+        found[frozenset((source, target))] = source, target
+    if by_hand and len(found) == len(edges):
+        names = [node.name for node in places.nodes]
+        apart = unreached(names, edges)
+        if apart:
+            findings.add(path, f"do not join all nodes: {some(apart)} cannot be reached from {names[0]}")
+    return tuple(found.values())
+
+
+def _consensus(language: Language, places: Places, access: Mapping[str, Access]) -> Consensus:
     section = language.consensus.section
     assert isinstance(section, ConsensusSection)
     validators = places.numbers(section.validators, ("consensus", "validators"))
-    return Consensus(language.consensus.entry.name, language.consensus.parameters, validators)
+    parameters = dict(language.consensus.parameters)
+    if "spread" in parameters and parameters["spread"] is None:
+        # A second is a whole number of periods: without an offset every block would meet the same slots.
+        cells = [profile.radio for profile in access.values() if profile.radio is not None]
+        parameters["spread"] = max((len(cell.pattern) * cell.slot for cell in cells), default=0)
+    return Consensus(language.consensus.entry.name, parameters, validators)
 
 
 def _workload(language: Language, places: Places) -> Workload:
@@ -151,14 +207,26 @@ def _faults(language: Language, places: Places, findings: Findings) -> tuple[Fau
         if section is None:
             continue
         path: Path = ("faults", number)
-        if section.at >= language.duration and findings.sound("duration"):
-            at, end = units.write_duration(section.at), units.write_duration(language.duration)
-            findings.add((*path, "at"), f"is {at}, and the scenario ends at {end}")
+        begin, key = _begin(section)
+        if begin >= language.duration and findings.sound("duration"):
+            at, end = units.write_duration(begin), units.write_duration(language.duration)
+            findings.add((*path, key), f"is {at}, and the scenario ends at {end}")
         faults.append(_fault(section, path, language.duration, places, findings))
     return tuple(faults)
 
 
+def _begin(section: FaultSection) -> tuple[int, str]:
+    """When it fails for the first time, and the key that says so."""
+    if isinstance(section, ChurnSection):
+        return section.first, "every" if section.at is None else "at"
+    assert isinstance(section, OnceSection)
+    return section.at, "at"
+
+
 def _fault(section: FaultSection, path: Path, duration: int, places: Places, findings: Findings) -> Fault:
+    if isinstance(section, ChurnSection):
+        return _churn(section, path, duration, places, findings)
+    assert isinstance(section, OnceSection)
     end = None if section.for_ is None else section.at + section.for_
     until = duration if end is None else end
     match section:
@@ -177,6 +245,18 @@ def _fault(section: FaultSection, path: Path, duration: int, places: Places, fin
             says = places.say(nodes)
             return Crash(section.at, end, nodes, f"{says} crash{'' if ', ' in says else 'es'}")
     raise AssertionError(f"no such fault: {section}")
+
+
+def _churn(section: ChurnSection, path: Path, duration: int, places: Places, findings: Findings) -> Churn:
+    drawn = section.churn
+    nodes = places.numbers(drawn.among, (*path, "churn", "among"))
+    if len(nodes) < drawn.nodes and nodes:
+        findings.add((*path, "churn", "nodes"), f"is {drawn.nodes}, and there are {len(nodes)} among which to choose")
+    every, lasts = units.write_duration(section.every), units.write_duration(section.for_)
+    says = f"churn: {drawn.nodes} of {places.say(nodes)} every {every} for {lasts}"
+    says += ", then with other neighbours" if drawn.rewire else ""
+    until = duration if section.until is None else section.until
+    return Churn(section.first, until, section.every, section.for_, drawn.nodes, nodes, drawn.rewire, says)
 
 
 def _groups(section: PartitionSection, path: Path, places: Places, findings: Findings) -> tuple[tuple[int, ...], ...]:

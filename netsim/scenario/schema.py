@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, PlainValidator, ValidationInfo, model_vali
 
 from netsim.scenario import units
 from netsim.scenario.declared import Chosen, catalogue_of, choose, chosen, lookup
-from netsim.scenario.distribution import Delay, FixedDelay
+from netsim.scenario.distribution import Delay, FixedDelay, within_an_hour
 from netsim.scenario.fields import (
     NOT_BUILT,
     Bandwidth,
@@ -31,20 +31,23 @@ from netsim.scenario.fields import (
     positive,
     reader,
     refuse,
+    text,
     unknown_key,
     within,
     word,
+    yes_or_no,
 )
-from netsim.scenario.model import MessageKind, Transport
+from netsim.scenario.inline import read_inline
+from netsim.scenario.model import MessageKind, Recording
 
 MOST_NODES = 100_000
 MOST_SITES = 1000
 MESSAGE_KINDS: tuple[MessageKind, ...] = ("blocks", "votes", "transactions")
 
-_PRESETS = ("leased", "public", "congested", "detour")
 _LONGEST_NAME = 100
 
 Arrival = Literal["poisson", "uniform"]
+Grant = Literal["configured", "scheduled"]
 Pace = Literal["lockstep", "clock"]
 Level = Literal["full", "blocks", "summary"]
 
@@ -146,6 +149,66 @@ def _both_ways(value: Any) -> Any:
     return {"up": value, "down": value}
 
 
+_FASTEST_SLOT, _SLOWEST_SLOT = 10_000, 10_000_000  # ns; New Radio's are 15.6 us to 1 ms
+_LONGEST_PATTERN = 40
+
+
+def _pattern(value: str) -> str | None:
+    """A pattern of slots, at least one of them for each direction."""
+    if value == "none":
+        return None
+    if not value or not set(value) <= set("DSUF") or len(value) > _LONGEST_PATTERN:
+        raise ValueError(f"is `{value}`; a pattern is 1 to {_LONGEST_PATTERN} letters out of D, S, U and F, or `none`")
+    for letters, which in (("UF", "up: U or F"), ("DSF", "down: D, S or F")):
+        if not set(value) & set(letters):
+            raise ValueError(f"is `{value}`, without any slot {which}")
+    return value
+
+
+def _slot(length: int) -> None:
+    if not _FASTEST_SLOT <= length <= _SLOWEST_SLOT:
+        bounds = f"from {units.write_duration(_FASTEST_SLOT)} to {units.write_duration(_SLOWEST_SLOT)}"
+        raise ValueError(f"is {bounds}, not {units.write_duration(length)}")
+
+
+def _none(value: Any) -> Any:
+    """The word that takes away what would be inherited."""
+    return None if value == "none" else value
+
+
+_OFTEN = 10_000_000  # ns
+
+
+def _some_time(every: int) -> None:
+    if every < _OFTEN:
+        raise ValueError(f"is {units.write_duration(every)}; the least is {units.write_duration(_OFTEN)}")
+
+
+class SpikesSection(Section):
+    """Episodes of a public network. What is not given is as in the profile that is extended."""
+
+    share: Share = key("3.5 %", says="of time")
+    median: Annotated[int, reader(units.duration, positive, within_an_hour)] = key(
+        "75 ms", says="of the excess, which is lognormal, of a round trip: half of it in each direction"
+    )
+    p90: Annotated[int, reader(units.duration, positive, within_an_hour)] = key("270 ms", says="of the same")
+    lasts: Span = key("1 s", says="each of them")
+
+
+class HandoverSection(Section):
+    """Changes of cell. What is not given is as in the profile that is extended."""
+
+    every: Annotated[int, reader(units.duration, _some_time)] = key("60 s", says="once in each such time, at random")
+    outage: FixedDelay = key("50 ms", says="how long nothing is sent")
+
+
+def _trace(value: Any, info: ValidationInfo) -> str | Recording | None:
+    """A file's name, a recording that is written out, or `none`."""
+    if isinstance(value, str):
+        return None if value == "none" else text(value)
+    return read_inline(value, info)
+
+
 class AccessSection(Section):
     """How a node reaches its site's exchange. What is not given is as in the profile that it extends."""
 
@@ -157,12 +220,35 @@ class AccessSection(Section):
     bandwidth: Annotated[BandwidthSection, BeforeValidator(_both_ways)] | None = key(
         None, says="one value, or {up:, down:}"
     )
-    tdd: NotBuilt = None
-    uplink_grant: NotBuilt = None
-    bler: NotBuilt = None
-    spikes: NotBuilt = None
-    handover: NotBuilt = None
-    trace: NotBuilt = None
+    tdd: Annotated[str | None, reader(_pattern)] | None = key(
+        None, says="the cell's slots, D, S, U or F (both ways), for ever repeated; none: no slots"
+    )
+    slot: Annotated[int, reader(units.duration, _slot)] = key(
+        "0.5 ms", says="this and the next seven keys: of a cell with a `tdd`; a slot's length"
+    )
+    processing: FixedDelay = key("0.5 ms", says="at either end, before what is sent and after what is received")
+    uplink_grant: Annotated[Grant, word(Grant)] = key(
+        "scheduled", says="scheduled: asked for where nothing waits before it; configured: any uplink slot"
+    )
+    k2: Annotated[int, reader(units.integer, within(0, 32))] = key("2", says="least slots from a grant to its data")
+    request_every: FixedDelay = key("0 s", says="between two chances to ask for a grant; 0 s: in any uplink slot")
+    bler: Share = key("10 %", says="blocks that an attempt does not bring over")
+    attempts: Annotated[int, reader(units.integer, within(1, 16))] = key(
+        "4", says="most attempts for a block; the last is counted as good"
+    )
+    operator: Text = key("public", says="whose cells share the pattern's phase")
+    spikes: Annotated[SpikesSection | None, BeforeValidator(_none)] = key(
+        None, says="episodes in which everything takes longer; none: there are none"
+    )
+    handover: Annotated[HandoverSection | None, BeforeValidator(_none)] = key(
+        None, says="changes of cell; none: there are none"
+    )
+    trace: Annotated[str | Recording | None, PlainValidator(_trace)] | None = key(
+        None, says="a file of measured delays, or {delays:, lasts:}; played where it has times, else drawn"
+    )
+    one_at_a_time: Annotated[bool, reader(yes_or_no)] = key(
+        "no", says="whether the next copy of a message of more than a packet waits until the one before is there"
+    )
 
 
 # ---- backbone
@@ -173,8 +259,43 @@ def _less_than_all(share: float) -> None:
         raise ValueError("must be less than 100 %; the fault `block` loses everything")
 
 
+_RAREST_SHARE = 1e-6
+_SHORTEST_BURST = 1000  # ns
+
+
+def _long_enough(lasts: int) -> None:
+    if lasts < _SHORTEST_BURST:
+        raise ValueError(f"is {units.write_duration(lasts)}; the least is {units.write_duration(_SHORTEST_BURST)}")
+
+
+def _now_and_then(share: float) -> None:
+    if share >= 1:
+        raise ValueError("must be less than 100 %; what is always lost is the link's own `loss`")
+    if 0 < share < _RAREST_SHARE:
+        raise ValueError(f"is 0 %, or at least {units.write_share(_RAREST_SHARE)}")
+
+
+class BurstsSection(Section):
+    """Losses that come together."""
+
+    share: Annotated[float, reader(units.share, _now_and_then)] = key(says="of time")
+    loss: Share = key(says="of packets then")
+    lasts: Annotated[int, reader(units.duration, _long_enough)] = key(says="on average")
+
+
+class CongestionSection(Section):
+    """What the busy hour adds."""
+
+    delay: FixedDelay = key("0 s", says="at the peak")
+    loss: Annotated[float, reader(units.share, _less_than_all)] = key("0 %", says="of packets, at the peak")
+    peak: Annotated[int, reader(units.time_of_day)] = key("21:00", says="when it is worst")
+
+
 class LinkSection(Section):
-    """The backbone between two sites, or from one to the other."""
+    """The backbone between two sites, or from one to the other.
+
+    What is not given is as without this link: as the matrix, the topology file or the preset has it.
+    """
 
     between: Annotated[tuple[str, str], PlainValidator(_pair)] | None = key(
         None, says="two sites, both ways; [suzhou, suzhou] is within a site"
@@ -185,6 +306,12 @@ class LinkSection(Section):
     jitter: FixedDelay = key("0 s", says="uniform [0, jitter] is added")
     loss: Annotated[float, reader(units.share, _less_than_all)] = key("0 %", says="of packets of 1448 bytes")
     bandwidth: Bandwidth = key("unlimited", says="of each flow")
+    bursts: Annotated[BurstsSection | None, BeforeValidator(_none)] = key(
+        None, says="{share:, loss:, lasts:} of stretches that lose more; none: there are none"
+    )
+    congestion: Annotated[CongestionSection | None, BeforeValidator(_none)] = key(
+        None, says="what is added by the time of day; none: nothing"
+    )
 
     @model_validator(mode="after")
     def _one_way_or_both(self) -> Self:
@@ -195,32 +322,55 @@ class LinkSection(Section):
         return self
 
 
-def _no_preset(value: Any) -> Any:
-    if isinstance(value, str) and value in _PRESETS:
-        raise ValueError(f"is the preset `{value}`, which {NOT_BUILT}")
-    return value
+def _preset_alone(value: Any) -> Any:
+    """A preset's name in place of the section."""
+    return {"preset": value} if isinstance(value, str) and value else value
+
+
+def _preset(value: Any, info: ValidationInfo) -> str:
+    return lookup(catalogue_of(info), "backbones", one(value)).name
 
 
 class BackboneSection(Section):
     """What lies between sites."""
 
     route_factor: Annotated[float, reader(units.number, within(1, 10))] = key(
-        "1.5", says="fibre length over great-circle distance; 4.9 us per km"
+        "1.5", says="fibre length over great-circle distance, 4.9 us per km; a preset has its own"
     )
     delay: FixedDelay | None = key(
         None, says="one-way, the same between every two nodes, within a site too; by default from the geography"
     )
-    links: list[LinkSection] = key([], says="what is known better; overrides the geography and `delay`")
-    preset: NotBuilt = None
+    links: list[LinkSection] = key([], says="what is known better; overrides all other keys")
+    matrix: Text | None = key(None, says="a file of delays from site to site (CSV); overrides preset and geography")
+    preset: Annotated[str, PlainValidator(_preset)] | None = key(
+        None, says="known delays between some cities, and a route factor; `backbone: public` is the same"
+    )
+    time_of_day: Annotated[int, reader(units.time_of_day)] = key(
+        "12:00", says="when the scenario begins; for what congestion adds"
+    )
+
+    @model_validator(mode="after")
+    def _one_delay_or_many(self) -> Self:
+        if self.delay is not None and self.preset is not None:
+            raise refuse(
+                Line("is the same between every two nodes, and a `preset` is not: give one of them", ("delay",))
+            )
+        return self
 
 
-# ---- overlay, gossip, consensus
+# ---- overlay, transport, gossip, consensus
 
 
 class OverlaySection(Section):
     """Who is whose neighbour; further keys are the topology's own."""
 
     topology: Text = key("complete", says="who is whose neighbour")
+
+
+class TransportSection(Section):
+    """What becomes of loss and order; further keys are the transport's own."""
+
+    protocol: Text = key("stream", says="stream: loss becomes delay, order is kept; datagram: loss loses")
 
 
 class GossipSection(Section):
@@ -290,7 +440,11 @@ def _no_measuring(value: Any) -> Any:
 
 
 class FaultSection(Section):
-    """When something fails."""
+    """Something fails."""
+
+
+class OnceSection(FaultSection):
+    """When it fails."""
 
     at: Duration = key(says="when it begins")
     for_: Span | None = key(None, alias="for", says="how long it lasts; by default until the end")
@@ -304,7 +458,7 @@ def _groups(value: Any) -> tuple[tuple[str, ...], ...]:
     return tuple(each(enumerate(value), _names))
 
 
-class PartitionSection(FaultSection):
+class PartitionSection(OnceSection):
     """Groups that cannot talk to each other. The nodes that none of them names are one more group."""
 
     partition: Annotated[tuple[tuple[str, ...], ...], PlainValidator(_groups)]
@@ -317,22 +471,56 @@ class DirectionSection(Section):
     to: Names
 
 
-class BlockSection(FaultSection):
+class BlockSection(OnceSection):
     """Nodes that others do not hear."""
 
     block: DirectionSection
 
 
-class CrashSection(FaultSection):
+class CrashSection(OnceSection):
     """Nodes that are killed."""
 
     crash: Names
+
+
+class DrawnSection(Section):
+    """Which nodes churn."""
+
+    nodes: Annotated[int, reader(units.integer, within(1, MOST_NODES))] = key(says="how many at a time")
+    among: Names = key("all", says="out of these nodes or sites")
+    rewire: Annotated[bool, reader(yes_or_no)] = key("no", says="whether they come back with other neighbours")
+
+
+class ChurnSection(FaultSection):
+    """Nodes that are killed and come back, again and again."""
+
+    every: Span = key(says="between two times")
+    for_: Span = key(alias="for", says="how long they are down")
+    at: Duration | None = key(None, says="the first time; by default after `every`")
+    until: Duration | None = key(None, says="no more from then on; by default the end")
+    churn: DrawnSection
+
+    @model_validator(mode="after")
+    def _one_after_the_other(self) -> Self:
+        if self.for_ > self.every:
+            lengths = f"{units.write_duration(self.for_)}, longer than `every`, {units.write_duration(self.every)}"
+            raise refuse(Line(f"is {lengths}: they would not be back before the next are drawn", ("for",)))
+        if self.until is not None and self.until <= self.first:
+            first, until = units.write_duration(self.first), units.write_duration(self.until)
+            raise refuse(Line(f"is {until}, and the first time is at {first}", ("until",)))
+        return self
+
+    @property
+    def first(self) -> int:
+        """When nodes are drawn for the first time."""
+        return self.every if self.at is None else self.at
 
 
 _FAULTS: dict[str, type[FaultSection]] = {
     "partition": PartitionSection,
     "block": BlockSection,
     "crash": CrashSection,
+    "churn": ChurnSection,
 }
 
 
@@ -345,7 +533,7 @@ def _fault(value: Any, info: ValidationInfo) -> FaultSection | None:
     kinds = {entry.name: entry for entry in catalogue_of(info).entries("faults")}
     happens = [name for name in value if name in kinds]
     if not happens:
-        own = FaultSection.key_names()
+        own = OnceSection.key_names()
         wrong = [unknown_key(name, [*own, *kinds]) for name in value if name not in own]
         raise refuse(*wrong or [Line(f"a fault without any of {', '.join(kinds)}", sentence=True)])
     if len(happens) > 1:
@@ -438,8 +626,8 @@ class Language(Section):
     warmup: Duration = key("0 s", says="what is measured begins after it")
     sites: dict[str, SiteSection] = key({}, says="where nodes are; the one thing that must be given")
     access: dict[str, AccessSection] = key({}, says="access profiles, in addition to the built-in ones")
-    backbone: Annotated[BackboneSection, BeforeValidator(_no_preset)] = key({}, says="between sites")
-    transport: Annotated[Transport, word(Transport)] = key(
+    backbone: Annotated[BackboneSection, BeforeValidator(_preset_alone)] = key({}, says="between sites")
+    transport: Annotated[Chosen, chosen("transports", TransportSection)] = key(
         "stream", says="stream: loss becomes delay, order is kept; datagram: loss loses"
     )
     overlay: Annotated[Chosen, chosen("topologies", OverlaySection)] = key("complete", says="who talks to whom")

@@ -18,7 +18,10 @@ _NUMBERS = {
     "scenario.": ("seed",),
     "blocks.": ("proposed", "finalised", "empty", "open", "stale", "stale_rate"),
     "transactions.": ("submitted", "finalised", "throughput_tps"),
-    "messages.": ("sent", "delivered", "dropped", "bytes", "per_block"),
+    "messages.": (
+        *("sent", "delivered", "dropped", "bytes", "per_block"),
+        *("duplicates", "duplicate_bytes", "control_bytes"),
+    ),
     "rounds.": ("mean", "max", "timeouts"),
     "liveness.": ("stalled_ms", "recovery_ms"),
     "fidelity.": (

@@ -17,6 +17,7 @@ _EXACT = Context(prec=70)  # more digits than any text of `_LONGEST` characters 
 _LONGEST = 50
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _QUANTITY = re.compile(rf"({_NUMBER})\s*(.*)", re.ASCII | re.DOTALL)
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?\.?(inf|infinity|nan)(?![a-z])", re.IGNORECASE)
 
 
@@ -147,9 +148,27 @@ def write_bandwidth(value: int | None) -> str:
     return "unlimited" if value is None else BANDWIDTH.write(value, tuple(BANDWIDTH.units))
 
 
-def write_share(value: float) -> str:
+def write_share(value: float | Decimal) -> str:
     """A part of 1 → text from which `share` reads the same."""
-    return f"{_plain(_EXACT.multiply(Decimal(repr(value)), Decimal(100)))} %"
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    return f"{_plain(_EXACT.multiply(exact, Decimal(100)))} %"
+
+
+def time_of_day(text: str) -> int:
+    """`21:00` or `21:00:30` → ns after midnight. Raises ValueError."""
+    if not text:
+        raise ValueError("has no value")
+    match = _TIME_OF_DAY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"is `{_short(text)}`, which is no time of day; one is written like `21:00`")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return ((hours * 60 + minutes) * 60 + seconds) * 10**9
+
+
+def write_time_of_day(value: int) -> str:
+    """Whole seconds after midnight, in ns → text from which `time_of_day` reads the same."""
+    minutes, seconds = divmod(value // 10**9, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
 
 
 def write_rate(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -13,7 +13,20 @@ from netsim.catalogue import Catalogue, Kind
 from netsim.scenario import units
 from netsim.scenario.declared import write_parameter
 from netsim.scenario.distribution import write_distribution
-from netsim.scenario.model import Access, Choice, Expectation, Fault, Link, Scenario, Site, names_of
+from netsim.scenario.inline import write_inline
+from netsim.scenario.model import (
+    Access,
+    Choice,
+    Expectation,
+    Fault,
+    Handover,
+    Link,
+    Radio,
+    Scenario,
+    Site,
+    Spikes,
+    names_of,
+)
 
 _LINE = 100  # characters of what is still written in one line
 _NEVER = 1 << 30  # where a line is folded: values stay whole
@@ -36,7 +49,6 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
         return "all" if len(numbers) == len(scenario.nodes) else names_of(numbers, scenario.nodes, scenario.sites)
 
     load, compute, emulation, backbone = scenario.workload, scenario.compute, scenario.emulation, scenario.backbone
-    overlay = _choice(scenario.overlay, "topologies", "topology", catalogue)
     consensus = Choice(scenario.consensus.protocol, scenario.consensus.parameters)
     return {
         "name": scenario.name,
@@ -48,9 +60,12 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
         "access": {name: _access(access, catalogue) for name, access in scenario.access.items()},
         "backbone": {"route_factor": units.write_number(backbone.route_factor)}
         | ({} if backbone.delay is None else {"delay": units.write_duration(backbone.delay)})
-        | {"links": [_link(link, catalogue) for link in backbone.links]},
-        "transport": scenario.transport,
-        "overlay": overlay,
+        | {
+            "links": _links(backbone.links, catalogue),
+            "time_of_day": units.write_time_of_day(backbone.time_of_day),
+        },
+        "transport": _choice(scenario.transport, "transports", "protocol", catalogue),
+        "overlay": _overlay(scenario, catalogue),
         "gossip": {kind: _choice(choice, "gossip", "protocol", catalogue) for kind, choice in scenario.gossip.items()},
         "consensus": _choice(consensus, "protocols", "protocol", catalogue)
         | {"validators": nodes(scenario.consensus.validators)},
@@ -92,6 +107,7 @@ def _site(name: str, site: Site, scenario: Scenario) -> dict[str, Any]:
 
 
 def _access(access: Access, catalogue: Catalogue) -> dict[str, Any]:
+    spikes, handover = access.spikes, access.handover
     return {
         "description": access.says,
         "up": write_distribution(access.up, catalogue),
@@ -101,19 +117,87 @@ def _access(access: Access, catalogue: Catalogue) -> dict[str, Any]:
             "up": units.write_bandwidth(access.bandwidth_up),
             "down": units.write_bandwidth(access.bandwidth_down),
         },
+        **_radio(access.radio),
+        "spikes": "none" if spikes is None else _spikes(spikes),
+        "handover": "none" if handover is None else _handover(handover),
+        "trace": "none" if access.recording is None else write_inline(access.recording),
+        "one_at_a_time": "yes" if access.one_at_a_time else "no",
     }
 
 
-def _link(link: Link, catalogue: Catalogue) -> dict[str, Any]:
-    delay = {} if link.delay is None else {"delay": write_distribution(link.delay, catalogue)}
+def _radio(radio: Radio | None) -> dict[str, str]:
+    if radio is None:
+        return {"tdd": "none"}
     return {
-        "from": link.source,
-        "to": link.target,
-        **delay,
+        "tdd": radio.pattern,
+        "slot": units.write_duration(radio.slot),
+        "processing": units.write_duration(radio.processing),
+        "uplink_grant": radio.grant,
+        "k2": str(radio.grant_slots),
+        "request_every": units.write_duration(radio.request_every),
+        "bler": units.write_share(radio.bler),
+        "attempts": str(radio.attempts),
+        "operator": radio.operator,
+    }
+
+
+def _spikes(spikes: Spikes) -> dict[str, str]:
+    return {
+        "share": units.write_share(spikes.share),
+        "median": units.write_duration(spikes.median),
+        "p90": units.write_duration(spikes.p90),
+        "lasts": units.write_duration(spikes.lasts),
+    }
+
+
+def _handover(handover: Handover) -> dict[str, str]:
+    return {"every": units.write_duration(handover.every), "outage": units.write_duration(handover.outage)}
+
+
+def _links(links: Sequence[Link], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Links one way, two that follow each other and are the same as one both ways."""
+    written = []
+    place = 0
+    while place < len(links):
+        link = links[place]
+        back = replace(link, source=link.target, target=link.source)
+        both = link.source == link.target or links[place + 1 : place + 2] == (back,)
+        ends = {"between": [link.source, link.target]} if both else {"from": link.source, "to": link.target}
+        written.append(ends | _link(link, catalogue))
+        place += 2 if both and link.source != link.target else 1
+    return written
+
+
+def _link(link: Link, catalogue: Catalogue) -> dict[str, Any]:
+    """What a link says of itself. Only few have the last two, and a matrix has very many links."""
+    written: dict[str, Any] = {} if link.delay is None else {"delay": write_distribution(link.delay, catalogue)}
+    written |= {
         "jitter": units.write_duration(link.jitter),
         "loss": units.write_share(link.loss),
         "bandwidth": units.write_bandwidth(link.bandwidth),
     }
+    if link.bursts is not None:
+        written["bursts"] = {
+            "share": units.write_share(link.bursts.share),
+            "loss": units.write_share(link.bursts.loss),
+            "lasts": units.write_duration(link.bursts.lasts),
+        }
+    if link.congestion is not None:
+        written["congestion"] = {
+            "delay": units.write_duration(link.congestion.delay),
+            "loss": units.write_share(link.congestion.loss),
+            "peak": units.write_time_of_day(link.congestion.peak),
+        }
+    return written
+
+
+def _overlay(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
+    overlay = scenario.overlay
+    if "edges" not in overlay.parameters:
+        return _choice(overlay, "topologies", "topology", catalogue)
+    names = [node.name for node in scenario.nodes]
+    edges = [[names[source], names[target]] for source, target in overlay.parameters["edges"]]
+    return {"topology": overlay.name, "edges": edges}
 
 
 def _choice(choice: Choice, kind: Kind, key: str, catalogue: Catalogue) -> dict[str, Any]:
@@ -129,7 +213,13 @@ def _fault(fault: Fault, scenario: Scenario) -> dict[str, Any]:
         return names_of(numbers, scenario.nodes, scenario.sites)
 
     when = {"at": units.write_duration(fault.at)}
-    if fault.end is not None:
+    if fault.kind == "churn":
+        when |= {
+            "every": units.write_duration(fault.every),
+            "for": units.write_duration(fault.lasts),
+            "until": units.write_duration(fault.end),
+        }
+    elif fault.end is not None:
         when["for"] = units.write_duration(fault.end - fault.at)
     match fault.kind:
         case "partition":
@@ -138,6 +228,9 @@ def _fault(fault: Fault, scenario: Scenario) -> dict[str, Any]:
             return when | {"block": {"from": names(fault.sources), "to": names(fault.targets)}}
         case "crash":
             return when | {"crash": names(fault.nodes)}
+        case "churn":
+            drawn = {"nodes": str(fault.count), "among": names(fault.nodes), "rewire": "yes" if fault.rewire else "no"}
+            return when | {"churn": drawn}
 
 
 def _expectation(expected: Expectation) -> str | dict[str, str]:

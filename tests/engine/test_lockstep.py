@@ -21,6 +21,20 @@ SHORT = {
         "duration=8 s",
         "faults=[{at: 2 s, for: 3 s, partition: [[suzhou], [shenzhen, hong-kong]]}]",
     ],
+    "bitcoin-2019.yaml": [
+        "duration=40 s",
+        "consensus.block_interval=5 s",
+        "sites.north-america.nodes=2",
+        "sites.europe.nodes=2",
+        *(f"sites.{site}.nodes=1" for site in ("south-america", "asia-pacific", "japan", "australia")),
+    ],
+    "the-border.yaml": ["duration=4 s", "warmup=1 s", "backbone={preset: congested, time_of_day: 21:00}"],
+    "churn.yaml": [
+        "duration=6 s",
+        "warmup=1 s",
+        "faults=[{every: 2 s, for: 1 s, churn: {nodes: 2, rewire: yes}}]",
+        *(f"sites.{site}.nodes=3" for site in ("shenzhen", "hong-kong", "suzhou")),
+    ],
     "leader-crash.yaml": ["duration=8 s", "faults=[{at: 1500 ms, for: 4 s, crash: [shenzhen-0]}]"],
 }
 

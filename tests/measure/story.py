@@ -42,6 +42,7 @@ class Story:
                 "finality_rule": "commit",
                 "kinds": NAMES,
                 "messages": {1: "transactions", BLOCK_TAG: "proposal", VOTE_TAG: "vote"},
+                "transactions": [1],
                 "faults": [],
                 "expectations": [],
                 "fidelity": Fidelity(),

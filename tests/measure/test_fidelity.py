@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netsim.trace import TRANSACTIONS_TAG, Fidelity
+from netsim.trace import Fidelity
 
 from .story import Story
 
@@ -84,7 +84,7 @@ def test_timers_transactions_and_losses_are_handled_events_too() -> None:
 def test_without_a_row_per_event_the_share_is_taken_over_the_totals() -> None:
     story = Story(level="blocks", fidelity=Fidelity(pace="clock", twin="differs"))
     story.row("displaced", 0, 5, detail=1).total("delivered", 0, 150).total("dropped", 0, 10)
-    story.total("delivered", 1, 40, detail=TRANSACTIONS_TAG)
+    story.total("delivered", 1, 40, detail=1)
     assert story.summary()["fidelity"]["displaced_share"] == 1 / 200
     assert story.decide(1, 10).summary()["fidelity"]["displaced_finalisations_share"] is None
 

@@ -16,7 +16,7 @@ KEYS = {
     "finality": "rule first_ms quorum_ms all_ms by_site",
     "propagation_ms": "p50 p90 p99 all",
     "transactions": "submitted finalised throughput_tps latency_ms",
-    "messages": "sent delivered dropped bytes per_block",
+    "messages": "sent delivered dropped bytes per_block duplicates duplicate_bytes control_bytes",
     "rounds": "mean max timeouts",
     "safety": "agreement violations",
     "liveness": "stalled_ms recovery_ms recoveries",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.network import Inbound, Network
+from netsim.network.bursts import GilbertElliott
+from netsim.network.congestion import BusyHour
 from netsim.network.distribution import compiled, uniform
 from netsim.network.draws import draw, key
 from netsim.network.geography import fibre_delay
 from netsim.network.loss import Loss
-from netsim.scenario.model import Choice, Link, Scenario
+from netsim.scenario.model import Bursts, Choice, Congestion, Link, Scenario
 from tests.network.worlds import LOCATIONS, MS, SECOND, constant, lognormal, network, profile, scenario, uniform_ns
 
 RADIO = profile("radio", lognormal(5 * MS, 0.6), uniform_ns(MS, 4 * MS), core=2 * MS)
@@ -23,6 +26,15 @@ LINE = profile("line", MS // 2, MS // 4)
 WITHIN = Link("shenzhen", "shenzhen", constant(MS // 10), jitter=MS)
 ACROSS = Link("shenzhen", "suzhou", lognormal(9 * MS, 0.3), jitter=5 * MS, loss=0.2, bandwidth=10**7)
 CITIES = {"shenzhen": 3, "hong-kong": 2, "suzhou": 3}
+LIMITED = profile("limited", MS // 2, MS, bandwidth_up=10**8, bandwidth_down=3 * 10**8)
+LIMITED_RADIO = profile("limited radio", lognormal(5 * MS, 0.6), uniform_ns(MS, 4 * MS), bandwidth_up=2 * 10**7)
+STORMY = replace(ACROSS, bandwidth=None, bursts=Bursts(0.3, 0.8, 40 * MS))
+BUSY = replace(WITHIN, congestion=Congestion(30 * MS, 0.3, 12 * 3600 * SECOND))
+
+
+def with_transport(world: Scenario, **options: object) -> Scenario:
+    return replace(world, transport=Choice(world.transport.name, options))
+
 
 WORLDS: dict[str, Scenario] = {
     "constant": scenario({"shenzhen": 7}, delay=20 * MS),
@@ -40,6 +52,20 @@ WORLDS: dict[str, Scenario] = {
     "bandwidth alone": scenario({"shenzhen": 4}, links=[Link("shenzhen", "shenzhen", bandwidth=10**6)]),
     "datagram": scenario(CITIES, access=[RADIO], links=[ACROSS, WITHIN], transport="datagram"),
     "datagram, constant": scenario({"shenzhen": 4}, delay=MS, transport="datagram"),
+    "bursts": scenario(CITIES, links=[STORMY]),
+    "bursts in datagrams": scenario(CITIES, access=[RADIO], links=[STORMY], transport="datagram"),
+    "the busy hour": scenario(CITIES, access=[LINE], links=[BUSY, replace(STORMY, congestion=BUSY.congestion)]),
+    "windows, constant": scenario({"shenzhen": 2, "suzhou": 4}, access=[LIMITED]),
+    "windows, drawn": scenario(CITIES, access=[LIMITED_RADIO, LINE], links=[WITHIN]),
+    "windows and all the rest": scenario(
+        CITIES,
+        access=[LIMITED_RADIO, LIMITED],
+        links=[BUSY, replace(STORMY, bandwidth=10**8, congestion=BUSY.congestion)],
+    ),
+    "windows of another kind": with_transport(
+        scenario(CITIES, access=[LIMITED], links=[WITHIN]), initial_window=3, receive_window=30_000, idle_reset="no"
+    ),
+    "no windows": with_transport(scenario(CITIES, access=[LIMITED], links=[ACROSS]), initial_window=None),
     "ring": scenario({"shenzhen": 9}, access=[RADIO, LINE], overlay=Choice("ring", {}), delay=3 * MS),
     "many": scenario({"shenzhen": 40, "suzhou": 40}, access=[LINE, RADIO], links=[ACROSS]),
 }
@@ -61,6 +87,76 @@ class Message:
     size: int
 
 
+def through(size: int, rate: int) -> int:
+    return -(-size * 8 * SECOND // rate)
+
+
+@dataclass
+class PacketByPacket:
+    """The congestion window, with each packet on its own."""
+
+    rate: int
+    round_trip: int
+    initial: int
+    most: int
+    reset: bool
+    window: int = field(init=False)
+    threshold: float = float("inf")
+    used: int = 0
+    end: float = float("-inf")
+    sent: float = float("-inf")
+    spoilt: bool = False
+
+    def __post_init__(self) -> None:
+        self.window = self.initial
+
+    def turn(self, now: int) -> None:
+        self.used = 0
+        self.spoilt = False
+        self.end = now + max(self.round_trip, through(self.window * 1448, self.rate))
+
+    def grow(self) -> None:
+        if self.spoilt or self.used < self.window:
+            return
+        slow = self.window < self.threshold
+        for _ in range(self.window if slow else 1):  # each acknowledgement of a packet, or one round
+            if self.window < self.most and not (slow and self.window >= self.threshold):
+                self.window += 1
+
+    def wait(self, departure: int, size: int) -> int:
+        now = int(max(departure - through(size, self.rate), self.sent))
+        if now >= self.end:
+            self.grow()
+            if self.reset and self.window > self.initial:
+                timeout = max(200 * MS, 2 * self.round_trip)
+                idle, before = now - self.sent, self.window
+                if idle >= timeout:
+                    self.threshold = max(self.threshold, before * 3 // 4)
+                while idle >= timeout and self.window > self.initial:
+                    self.window = max(self.window // 2, self.initial)
+                    idle -= timeout
+            self.turn(now)
+        done = 0
+        while size > 0:
+            if self.used >= self.window:
+                clock = now + through(done, self.rate)
+                if clock < self.end:
+                    clock = now = int(self.end)
+                    done = 0
+                self.grow()
+                self.turn(clock)
+            self.used += 1
+            done += min(size, 1448)
+            size -= 1448
+        self.sent = now + through(done, self.rate)
+        return self.sent - departure
+
+    def lost(self, by_timer: bool) -> None:
+        self.threshold = max(2, self.window // 2)
+        self.window = min(self.window, self.initial) if by_timer else int(self.threshold)
+        self.spoilt = True
+
+
 @dataclass
 class Flow:
     """The model: what a scenario says of one sender, its incarnation and one receiver."""
@@ -73,10 +169,28 @@ class Flow:
     arrived: int = 0
     here: str = field(init=False)
     there: str = field(init=False)
+    window: PacketByPacket | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.here = self.world.nodes[self.sender].site
         self.there = self.world.nodes[self.receiver].site
+        profiles = [self.world.access[self.world.nodes[node].access] for node in (self.sender, self.receiver)]
+        rates = [profiles[0].bandwidth_up, self.link(self.here, self.there).bandwidth, profiles[1].bandwidth_down]
+        options: dict[str, Any] = {"initial_window": 10, "receive_window": 1 << 22, "idle_reset": "yes"}
+        options |= self.world.transport.parameters
+        self.window = None
+        if self.world.transport.name == "stream" and options["initial_window"] is not None and any(rates):
+            self.window = PacketByPacket(
+                min(rate for rate in rates if rate is not None),
+                self.round_trip,
+                options["initial_window"],
+                options["receive_window"] // 1448,
+                options["idle_reset"] == "yes",
+            )
+
+    @property
+    def round_trip(self) -> int:
+        return self.shortest(self.sender, self.receiver) + self.shortest(self.receiver, self.sender)
 
     def link(self, source: str, target: str) -> Link:
         links = {(link.source, link.target): link for link in self.world.backbone.links}
@@ -87,7 +201,7 @@ class Flow:
         if own is None:
             factor = self.world.backbone.route_factor
             own = 0 if source == target else fibre_delay(LOCATIONS[source], LOCATIONS[target], factor)
-        return Link(source, target, constant(own), link.jitter, link.loss, link.bandwidth)
+        return replace(link, delay=constant(own))
 
     def shortest(self, a: int, b: int) -> int:
         here, there = (self.world.access[self.world.nodes[node].access] for node in (a, b))
@@ -105,26 +219,37 @@ class Flow:
         here, there = (self.world.access[self.world.nodes[node].access] for node in (self.sender, self.receiver))
         link = self.link(self.here, self.there)
         assert link.delay is not None
+        held = 0
+        large = self.window is not None and size > self.window.initial * 1448
+        if self.window is not None and large:
+            held = self.window.wait(departure, size)
         up = here.core + compiled(here.up).at(luck("access-up"))
         span = compiled(link.delay).at(luck("backbone")) + uniform(0, link.jitter).at(luck("jitter"))
+        ready = departure + held + up
+        seed, sites = self.world.seed, list(self.world.sites)
+        bursts = busy_hour = None
+        if link.bursts is not None:
+            way = sites.index(self.here), sites.index(self.there)
+            bursts = GilbertElliott(link.bursts.share, link.bursts.lasts, seed, *way)
+        if link.congestion is not None:
+            busy_hour = BusyHour(link.congestion, self.world.backbone.time_of_day)
+            span += busy_hour.delay(ready)
         if link.bandwidth is not None:
-            ready = departure + up
-            self.idle = max(ready, self.idle) - (-size * 8 * SECOND // link.bandwidth)
+            self.idle = max(ready, self.idle) + through(size, link.bandwidth)
             span += self.idle - ready
         again, lost = 0, False
-        if link.loss:
-            round_trip = self.shortest(self.sender, self.receiver) + self.shortest(self.receiver, self.sender)
-            loss = Loss(link.loss, round_trip)
-            failures = sum(luck("loss") < odds for odds in loss.odds(size))
-            if self.world.transport == "stream":
-                again = loss.delay(failures)
-            else:
-                lost = failures > 0
+        loss = Loss(link.loss, self.round_trip, bursts, link.bursts.loss if link.bursts else 0.0, busy_hour)
+        if luck("loss") < loss.odds(size, ready):
+            lost = self.world.transport.name == "datagram"
+            if not lost:
+                again, by_timer = loss.recovery(luck("loss"), size, ready)
+                if self.window is not None and large:
+                    self.window.lost(by_timer)
         down = there.core + compiled(there.down).at(luck("access-down"))
-        time = departure + max(1, up + span + again + down)
-        if self.world.transport == "stream":
+        time = departure + held + max(1, up + span + again + down)
+        if self.world.transport.name == "stream":
             self.arrived = time = max(time, self.arrived)
-        return time, (up, span, again, down, time - departure - up - span - again - down), lost
+        return time, (up, span, held + again, down, time - departure - held - up - span - again - down), lost
 
 
 @st.composite
@@ -150,7 +275,7 @@ def histories(draw: st.DrawFn) -> tuple[str, list[Message]]:
         step = draw(st.sampled_from([0, 0, 7000]))
         departures = [start + step * place for place in range(len(receivers))]
         clock[sender] = departures[-1]
-        size = draw(st.sampled_from([1, 300, 5000, 10**5]))
+        size = draw(st.sampled_from([1, 300, 5000, 10 * 1448, 10 * 1448 + 1, 10**5, 7 * 10**5]))
         messages.append(Message(sender, incarnation[sender], sequence[sender], receivers, departures, step == 0, size))
     return world, messages
 

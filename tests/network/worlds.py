@@ -18,7 +18,6 @@ from netsim.scenario.model import (
     Node,
     Scenario,
     Site,
-    Transport,
     Workload,
 )
 
@@ -69,7 +68,7 @@ def scenario(
     delay: int | None = None,
     route_factor: float = 1.5,
     links: Iterable[Link] = (),
-    transport: Transport = "stream",
+    transport: str = "stream",
     overlay: Choice | None = None,
     faults: Iterable[Fault] = (),
     seed: int = 1,
@@ -90,7 +89,7 @@ def scenario(
         nodes=tuple(Node(name, site, profiles[k % len(profiles)].name) for k, (site, name) in enumerate(names)),
         access={each.name: each for each in profiles},
         backbone=Backbone(route_factor, delay, tuple(links)),
-        transport=transport,
+        transport=Choice(transport, {}),
         overlay=overlay or Choice("complete", {}),
         gossip={},
         consensus=Consensus("pbft", {}, tuple(range(len(names)))),

@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from heapq import heapify
 from random import Random
 
-from netsim.node.gossip import Direct, Flood
-from netsim.testing import MS, Network, settings
+from netsim.node.participant import Choice
+from netsim.testing import MS, Network, settings, strategy
 
 
 class Chaos:
     """A network under a random schedule. Byzantine nodes are silent, or twins: the same identity at two places, each of
     which hears and does different things, so that together they equivocate in every phase."""
 
-    def __init__(self, seed: int, *, nodes: int = 0, quorum: int = 0, forgets: tuple[str, ...] = ()) -> None:
-        """`forgets`: keys that a broken replica fails to persist."""
+    def __init__(
+        self,
+        seed: int,
+        *,
+        nodes: int = 0,
+        quorum: int = 0,
+        forgets: tuple[str, ...] = (),
+        gossip: Choice | None = None,
+    ) -> None:
+        """`forgets`: keys that a broken replica fails to persist. `gossip`: direct or flood where it is not given."""
         self.random = random = Random(seed)
         self.nodes = nodes or random.randint(4, 7)
         byzantine = random.sample(range(self.nodes), random.randint(0, (self.nodes - 1) // 3))
@@ -24,7 +32,7 @@ class Chaos:
         self.network = Network(
             self.nodes,
             settings(
-                gossip=Flood if random.random() < 0.3 else Direct,
+                gossip=gossip or (strategy("flood") if random.random() < 0.3 else strategy("direct")),
                 block_interval=random.choice((0, 0, 100)) * MS,
                 window=random.choice((1, 2, 4)),
                 checkpoint=random.choice((1, 2, 5, 100)),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from netsim.node.block import GENESIS, Batch, Block, Header
-from netsim.node.message import Message, Signed
+from netsim.node.gossip import gossipsub, plumtree
+from netsim.node.gossip.announce import Announcement, Request
+from netsim.node.gossip.compact import Bodies, GetTransactions, SendCompact, ShortForm, short_payload
+from netsim.node.message import Control, Message, Signed
 from netsim.node.pbft_messages import (
     Answer,
     Ask,
@@ -58,8 +61,28 @@ SIGNED: st.SearchStrategy[Signed] = st.one_of(
     VIEW_CHANGES,
     NEW_VIEWS,
 )
+TOPICS = st.integers(0, 4)
+DIGEST_LISTS = st.lists(DIGESTS, max_size=3).map(tuple)
+BATCH_LISTS = st.lists(BATCHES, max_size=3).map(tuple)
+CONTROLS: st.SearchStrategy[Control] = st.one_of(
+    st.builds(Announcement, TOPICS, DIGEST_LISTS),
+    st.builds(Request, TOPICS, DIGEST_LISTS),
+    st.builds(SendCompact, TOPICS, st.booleans()),
+    st.builds(ShortForm, TOPICS, NUMBERS, st.one_of(st.binary(max_size=9), SIGNED.map(lambda signed: signed.encoded))),
+    st.builds(lambda topic, inner: ShortForm(topic, short_payload(inner), inner.encoded), TOPICS, PRE_PREPARES),
+    st.builds(GetTransactions, TOPICS, DIGESTS, BATCH_LISTS),
+    st.builds(Bodies, TOPICS, DIGESTS, BATCH_LISTS),
+    st.builds(plumtree.IHave, TOPICS, st.lists(st.tuples(DIGESTS, NUMBERS), max_size=3).map(tuple)),
+    st.builds(plumtree.Graft, TOPICS, DIGEST_LISTS),
+    st.builds(plumtree.Prune, TOPICS),
+    st.builds(gossipsub.Graft, TOPICS),
+    st.builds(gossipsub.Prune, TOPICS, NUMBERS),
+    st.builds(gossipsub.IHave, TOPICS, DIGEST_LISTS),
+    st.builds(gossipsub.IWant, TOPICS, DIGEST_LISTS),
+)
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     SIGNED,
+    CONTROLS,
     st.builds(Transactions, BATCHES),
     st.builds(Ask, NUMBERS, NUMBERS, NUMBERS, st.lists(DIGESTS, max_size=3).map(tuple)),
     st.builds(

@@ -11,9 +11,13 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from netsim.node.block import Batch
-from netsim.node.gossip import Direct, Flood
+from netsim.node.gossip.direct import Direct
+from netsim.node.gossip.flood import Flood
+from netsim.node.gossip.memory import Memory
 from netsim.node.transactions import Transactions
-from netsim.testing import MS, Envelope, Network, settings
+from netsim.testing import MS, Envelope, Network, settings, strategy
+
+from .overlays import delays, overlay, participant, propose
 
 
 @examples(max_examples=60)
@@ -72,14 +76,31 @@ def test_a_node_alone_has_nobody_to_tell() -> None:
         assert not network.sent
 
 
-def test_the_memory_of_flooding_is_bounded_and_long_enough() -> None:
-    flood = Flood(Network(2, settings()).places[0], {"memory": 3})
+def test_the_memory_of_messages_is_bounded_and_long_enough() -> None:
+    memory = Memory(3)
     messages = [Transactions(Batch(0, number << 20, 1, 1)) for number in range(20)]
     for place, message in enumerate(messages):
-        assert not flood.seen(message)
-        flood.relay(1, message)
-        assert all(flood.seen(earlier) for earlier in messages[max(0, place - 3) : place + 1])
-    assert sum(flood.seen(message) for message in messages) <= 6
+        assert message.digest not in memory
+        assert memory.get(message.digest) is None
+        memory.add(message)
+        assert all(memory.get(earlier.digest) is earlier for earlier in messages[max(0, place - 3) : place + 1])
+    assert sum(message.digest in memory for message in messages) <= 6
+
+
+@pytest.mark.parametrize("name", ("flood", "announce", "compact", "push"))
+def test_neighbours_may_change(name: str) -> None:
+    network = overlay([(0, 1), (2, 3)], strategy(name))
+    for _ in range(2):
+        propose(network)
+        network.run(1000 * MS)
+        assert [delay is None for delay in delays(network)] == [False, False, True, True]
+    for place, peers in zip(network.places, ((2,), (3,), (0, 3), (1, 2)), strict=True):
+        place.peers = peers
+        participant(network, place.place).on_peers()
+    propose(network)
+    assert not any({envelope.source, envelope.target} == {0, 1} for envelope in network.queue)
+    network.run(1000 * MS)
+    assert None not in delays(network), "by way of 2 and 3"
 
 
 @pytest.mark.parametrize("nodes", (4, 7))

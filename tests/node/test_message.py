@@ -9,14 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.node.message import WIRE_VERSION, Codec, Message, Signed, WireError, tag_of
-from netsim.node.participant import Participant, message_types
+from netsim import catalogue
+from netsim.node.gossip.announce import Announcement, Request
+from netsim.node.message import (
+    MESSAGE_KINDS,
+    WIRE_VERSION,
+    Codec,
+    Control,
+    Message,
+    MessageKind,
+    Signed,
+    WireError,
+    tag_of,
+)
+from netsim.node.participant import Choice, Participant, message_types
 from netsim.node.pbft_messages import Ask, Commit, Prepare, PrePrepare, Proposal
-from netsim.testing import settings
+from netsim.testing import settings, strategy
 
 from .messages import MESSAGES, PRE_PREPARES, SIGNED
 
-CODEC = Participant.codec(settings())
+GOSSIP: dict[MessageKind, Choice] = {
+    "blocks": strategy("compact"),
+    "votes": strategy("plumtree"),
+    "transactions": strategy("gossipsub"),
+}
+CODEC = Participant.codec(settings(gossip=GOSSIP))
 
 
 @given(MESSAGES)
@@ -102,6 +119,33 @@ def test_messages_of_different_types_with_equal_fields_have_different_digests() 
 def test_a_proposal_is_signed_alike_with_and_without_its_transactions(message: PrePrepare) -> None:
     assert message.proposal.digest == message.digest
     assert message.proposal.header.id == message.block.id
+
+
+def test_no_two_gossip_strategies_and_protocols_share_a_tag() -> None:
+    tags: dict[int, type[Message]] = {}
+    for entry in catalogue.ENTRIES:
+        if entry.kind not in ("gossip", "protocols") or not entry.built:
+            continue
+        for message in catalogue.load(entry).messages:
+            topics = range(3) if issubclass(message, Control) else range(1)
+            for tag in (tag_of(message) + topic for topic in topics):
+                assert tags.setdefault(tag, message) is message
+                assert tag < 256
+                assert (tag >= 112) == issubclass(message, Control)
+
+
+def test_control_messages_have_a_name_and_a_tag_for_each_topic() -> None:
+    gossip = {"blocks": strategy("compact"), "votes": strategy("flood"), "transactions": strategy("announce")}
+    names = Participant.message_names(settings(gossip=gossip))  # type: ignore[arg-type]
+    topics = {kind: topic for topic, kind in enumerate(MESSAGE_KINDS)}
+    asked = {kind: Request(topic, ()).tag for kind, topic in topics.items()}
+    assert (names[asked["blocks"]], names[asked["transactions"]]) == ("Request (blocks)", "Request (transactions)")
+    assert asked["votes"] not in names
+    assert Participant.transaction_tags(settings(gossip=gossip)) == [  # type: ignore[arg-type]
+        1,
+        Announcement(topics["transactions"], ()).tag,
+        asked["transactions"],
+    ]
 
 
 def test_every_message_type_has_a_tag_of_its_own_and_a_name() -> None:

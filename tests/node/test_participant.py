@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from netsim.node.block import GENESIS, Batch, Block
-from netsim.node.gossip import Flood
+from netsim.node.block import GENESIS, Batch, Block, short_id
+from netsim.node.gossip.flood import Flood
 from netsim.node.message import Message, Signed
 from netsim.node.participant import Participant
 from netsim.node.pbft_messages import Prepare, PrePrepare
 from netsim.node.transactions import Transactions
-from netsim.testing import Network, settings
+from netsim.testing import Network, settings, strategy
 
 from .messages import MESSAGES, NODES
 
@@ -73,6 +73,18 @@ def test_forged_foreign_and_unknown_messages_are_counted_and_go_no_further() -> 
     assert any(envelope.message is genuine for envelope in made.queue), "a forgery does not shadow the genuine one"
 
 
+def test_what_brings_a_block_is_here_once_and_further_copies_are_counted() -> None:
+    made = network()
+    block = Block(1, GENESIS.id, 0, 0)
+    message = PrePrepare(0, b"", 0, block).signed(made.places[0].sign)
+    for sender in (0, 2, 3):
+        participant(made, 1).on_message(sender, message)
+        made.wait(1)
+    participant(made, 1).on_message(2, prepare(made, 2))
+    assert made.places[1].had == {short_id(block.id): 0}
+    assert made.places[1].duplicates == 2
+
+
 def test_a_nodes_own_words_are_no_news_to_it() -> None:
     made = network()
     participant(made, 1).on_message(2, prepare(made, 1))
@@ -124,13 +136,14 @@ def test_a_block_with_impossible_contents_is_not_accepted() -> None:
     assert not made.queue, "nothing was prepared"
 
 
+@pytest.mark.parametrize("gossip", ("flood", "announce", "compact", "push", "plumtree", "gossipsub"))
 @pytest.mark.parametrize("signed", (False, True))
 @given(messages=st.lists(st.tuples(MESSAGES, st.integers(0, NODES - 1)), min_size=1, max_size=12))
-@examples(max_examples=60)
+@examples(max_examples=40)
 def test_no_message_of_a_known_type_makes_a_participant_raise(
-    signed: bool, messages: list[tuple[Message, int]]
+    signed: bool, gossip: str, messages: list[tuple[Message, int]]
 ) -> None:
-    made = Network(NODES, settings(gossip=Flood, checkpoint=2))
+    made = Network(NODES, settings(gossip=strategy(gossip), checkpoint=2))
     made.start()
     made.submit(0)
     for message, sender in messages:

@@ -9,19 +9,17 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from netsim.node.block import Block
+from netsim.node.participant import Choice
 from netsim.node.pbft import PBFT
 from netsim.node.pbft_messages import Prepared, Proposal, ViewChange
 from netsim.node.pbft_proofs import Verifier
-from netsim.testing import MS, Network, settings
+from netsim.testing import MS, Network, settings, strategy
 
 from .chaos import Chaos
 
 
-@given(st.integers(0, 1 << 32))
-@examples(max_examples=80)
-def test_no_schedule_makes_correct_replicas_disagree_and_calm_brings_new_blocks_to_all(seed: int) -> None:
-    chaos = Chaos(seed)
-    chaos.run(700)
+def check_that_it_goes_on(chaos: Chaos) -> None:
+    """After the chaos, new blocks become final at all correct replicas, and they agree."""
     chaos.calm()
     before = max(chaos.heights())
     for _ in range(60):
@@ -32,6 +30,33 @@ def test_no_schedule_makes_correct_replicas_disagree_and_calm_brings_new_blocks_
         if min(chaos.heights()) > before + 2:
             return
     pytest.fail(f"stuck at heights {chaos.heights()}")
+
+
+@given(st.integers(0, 1 << 32))
+@examples(max_examples=80)
+def test_no_schedule_makes_correct_replicas_disagree_and_calm_brings_new_blocks_to_all(seed: int) -> None:
+    chaos = Chaos(seed)
+    chaos.run(700)
+    check_that_it_goes_on(chaos)
+
+
+@pytest.mark.parametrize(
+    "gossip",
+    [
+        strategy("announce", timeout=300 * MS),
+        strategy("compact", timeout=300 * MS),
+        strategy("push", mode="forever"),
+        strategy("plumtree", timeout=300 * MS, retry=100 * MS),
+        strategy("gossipsub"),
+    ],
+    ids=["announce", "compact", "push", "plumtree", "gossipsub"],
+)
+@given(st.integers(0, 1 << 32))
+@examples(max_examples=12)
+def test_none_does_so_either_where_gossip_has_a_state_of_its_own(gossip: Choice, seed: int) -> None:
+    chaos = Chaos(seed, gossip=gossip)
+    chaos.run(700)
+    check_that_it_goes_on(chaos)
 
 
 def disagrees(**broken: object) -> bool:

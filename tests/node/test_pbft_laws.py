@@ -117,6 +117,29 @@ def test_proposals_keep_their_interval_without_drifting() -> None:
     assert {latency for block in latencies(network) for latency in block} == {9 * interval}
 
 
+def test_proposals_are_late_by_a_random_part_of_the_spread_that_does_not_add_up() -> None:
+    interval, spread = 100 * MS, 30 * MS
+    chosen = settings(block_interval=interval, spread=spread, empty_blocks="always")
+    network = Network(4, chosen, delay=lambda source, target: MS)
+    network.start()
+    network.run(200 * interval)
+    times = [time for time, _ in network.places[0].proposals]
+    assert len(times) == 200
+    late = [time - number * interval for number, time in enumerate(times)]
+    assert all(0 <= offset < spread for offset in late)
+    assert len(set(late)) == len(late)
+    assert abs(sum(late) / len(late) - spread / 2) < 4 * spread / (12 * len(late)) ** 0.5, "four standard errors"
+
+
+def test_back_to_back_there_is_no_interval_to_spread_over() -> None:
+    network = Network(4, settings(block_size=10, spread=30 * MS), delay=lambda source, target: DELTA)
+    network.start()
+    network.submit(0, 3)
+    network.run(20 * DELTA)
+    times = [time for time, _ in network.places[0].proposals]
+    assert [later - earlier for earlier, later in pairwise(times)] == [3 * DELTA] * 2
+
+
 def test_an_idle_leader_proposes_at_once_and_not_without_transactions() -> None:
     network = Network(4, settings(block_interval=100 * MS), delay=lambda source, target: DELTA)
     network.start()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from netsim.node.block import Block
-from netsim.node.gossip import Direct, Flood, Gossip
+from netsim.node.gossip.direct import Direct
+from netsim.node.gossip.flood import Flood
+from netsim.node.gossip.strategy import Strategy
 from netsim.node.pbft import PBFT
 from netsim.node.pbft_messages import Prepare, PrePrepare, ViewChange
 from netsim.testing import MS, Network, settings
@@ -27,7 +29,7 @@ def busy(network: Network, duration: int, origins: Iterable[int], every: int = 5
         network.run(every)
 
 
-def constant(nodes: int, *, gossip: type[Gossip] = Direct, **parameters: int) -> Network:
+def constant(nodes: int, *, gossip: type[Strategy] = Direct, **parameters: int) -> Network:
     """A network of constant delay; flooding goes along a ring with chords."""
     chosen: dict[str, Any] = {"timeout": TIMEOUT, "block_interval": INTERVAL, "window": 4, **parameters}
     edges = [(node, (node + step) % nodes) for node in range(nodes) for step in (1, 5)] if gossip is Flood else None
@@ -90,7 +92,7 @@ def test_leaders_that_are_dead_in_a_row_cost_doubling_timeouts() -> None:
     ),
 )
 def test_a_minority_that_was_cut_off_is_live_again_soon_and_held_nobody_up(
-    gossip: type[Gossip], interval: int, cut_for: int
+    gossip: type[Strategy], interval: int, cut_for: int
 ) -> None:
     nodes, cut, far = range(13), (9, 10, 11, 12), 3 * DELTA if gossip is Flood else DELTA
     network = constant(13, gossip=gossip, block_interval=interval * MS, timeout=3000 * MS)

@@ -64,7 +64,16 @@ def summary(blocks: int = 55) -> Any:
         transactions=Transactions(
             submitted=11012, finalised=10934, throughput_tps=198.8, latency_ms=around(640, 200 * blocks)
         ),
-        messages=Messages(sent=17160, delivered=17100, dropped=60, bytes=9_812_345, per_block=312.0),
+        messages=Messages(
+            sent=17160,
+            delivered=17100,
+            dropped=60,
+            bytes=9_812_345,
+            per_block=312.0,
+            duplicates=0,
+            duplicate_bytes=0,
+            control_bytes=0,
+        ),
         rounds=Rounds(mean=1, max=1, timeouts=0),
         safety=Safety(agreement="holds", violations=[]),
         liveness=Liveness(stalled_ms=1023.4, recovery_ms=None, recoveries=[]),

@@ -60,6 +60,16 @@ def test_cost_and_chain_are_told() -> None:
     assert printed.splitlines()[-1] == " Everything is in runs/greater-bay-1/"
 
 
+def test_duplicates_and_the_cost_of_gossip_itself_are_told_where_there_are_any() -> None:
+    what = summary()
+    assert "duplicates" not in shown(what)
+    what["messages"] |= {"duplicates": 9120, "duplicate_bytes": 4_200_000, "control_bytes": 0}
+    assert "4.2 MB in 9 120 duplicates" in shown(what)
+    assert "gossip control" not in shown(what)
+    what["messages"] |= {"control_bytes": 12_300}
+    assert "4.2 MB in 9 120 duplicates · 12.3 kB gossip control" in shown(what)
+
+
 @pytest.mark.parametrize(
     ("blocks", "doubt"),
     [
@@ -144,6 +154,16 @@ def test_recoveries_are_shown_where_there_were_faults() -> None:
     printed = shown(what)
     assert "2.31 s after  suzhou cut off" in printed
     assert "never  crash" in printed
+
+
+def test_of_many_recoveries_the_first_are_shown_and_the_rest_is_summed_up() -> None:
+    what = summary()
+    some = [Recovery(fault=f"churn: suzhou-{number}", ms=1000.0 + number) for number in range(20)]
+    what["liveness"]["recoveries"] = [*some, Recovery(fault="churn: shenzhen-0", ms=None)]
+    printed = shown(what)
+    assert "churn: suzhou-7" in printed
+    assert "churn: suzhou-8" not in printed
+    assert "13 more, the longest after 1.02 s, 1 never" in printed
 
 
 def test_expectations_are_told_apart_without_colour() -> None:

@@ -1,4 +1,4 @@
-"""How the tests of this room read scenarios, and one that uses every feature."""
+"""How the tests of this room read scenarios, and two that use every feature between them."""
 
 from __future__ import annotations
 
@@ -82,6 +82,56 @@ expect:
   blocks.empty: 0
 
 trace: blocks
+"""
+
+LINKS = """\
+name: links
+sites:
+  shenzhen:  {location: [22.543, 114.058], nodes: 3, access: factory}
+  hong-kong: {location: [22.319, 114.169], nodes: 2, access: crowded}
+  suzhou:    {location: [31.299, 120.585], nodes: 2, access: recorded}
+
+access:
+  factory:
+    extends: 5g
+    tdd: DDDSUDDSUU
+    slot: 0.25 ms
+    processing: 0.2 ms
+    uplink_grant: configured
+    k2: 3
+    request_every: 5 ms
+    bler: 1 %
+    attempts: 2
+    operator: works
+    spikes: {share: 2 %, median: 40 ms, p90: 90 ms, lasts: 300 ms}
+    handover: {every: 20 s, outage: 60 ms}
+  crowded: {extends: lte, spikes: {share: 5 %}, one_at_a_time: yes}
+  recorded: {trace: {delays: 5.2 5.1 7.4 ms, lasts: 1 0.5 2 s}, bandwidth: 50 Mbps}
+
+backbone:
+  preset: congested
+  time_of_day: 20:30
+  links:
+    - {between: [shenzhen, hong-kong], jitter: 1 ms, bursts: {share: 1 %, loss: 30 %, lasts: 200 ms}}
+    - {from: hong-kong, to: suzhou, congestion: {delay: 5 ms, loss: 2 %, peak: "9:00"}}
+
+transport: {protocol: stream, initial_window: none, idle_reset: no, receive_window: 1 MiB}
+
+overlay:
+  topology: file
+  edges:
+    - [shenzhen-0, shenzhen-1]
+    - [shenzhen-1, shenzhen-2]
+    - [shenzhen-2, hong-kong-0]
+    - [hong-kong-0, hong-kong-1]
+    - [hong-kong-1, suzhou-0]
+    - [suzhou-0, suzhou-1]
+
+consensus: {protocol: pbft, spread: auto}
+
+faults:
+  - {every: 10 s, for: 1 s, churn: {nodes: 2, among: [hong-kong, suzhou-1], rewire: yes}}
+  - {at: 2 s, every: 4 s, for: 4 s, until: 20 s, churn: {nodes: 1}}
 """
 
 

@@ -33,7 +33,8 @@ from .reading import SMALL, WHOLE, problems, read
         (f"{SMALL}consensus: {{windw: 8}}\n", "2:13: unknown key `windw`; did you mean `window`?"),
         (
             "sites: {a: {access: 6g}}\n",
-            "1:21: `access` is `6g`, which is no access profile; there are 5g, fibre, leased, ideal",
+            "1:21: `access` is `6g`, which is no access profile; there are 5g, 5g-long-period, 5g-urllc, 5g-nsa, "
+            "lte, fibre, leased, ideal",
         ),
         (
             f"{SMALL}access: {{lab: {{extends: fiber}}}}\n",
@@ -56,7 +57,7 @@ from .reading import SMALL, WHOLE, problems, read
             f"{SMALL}overlay: {{topology: rign}}\n",
             "2:21: `topology` is `rign`, which is no topology; did you mean `ring`?",
         ),
-        (f"{SMALL}transport: strem\n", "2:12: `transport` is stream or datagram, not `strem`; did you mean `stream`?"),
+        (f"{SMALL}transport: strem\n", "2:12: `transport` is `strem`, which is no transport; did you mean `stream`?"),
         (
             f"{SMALL}consensus: {{validators: [suzhou-0, suzou-1]}}\n",
             "2:36: `validators` names `suzou-1`, which is no node and no site; did you mean `suzhou-1`?",
@@ -194,6 +195,173 @@ from .reading import SMALL, WHOLE, problems, read
         (
             f"{SMALL}backbone: {{links: [{{between: [suzhou, suzhou]}}, {{from: suzhou, to: suzhou}}]}}\n",
             "2:49: a second link from suzhou to suzhou",
+        ),
+        # radio cells, spikes, handovers, recordings
+        (f"{SMALL}access: {{lab: {{tdd: DDDS}}}}\n", "2:21: `tdd` is `DDDS`, without any slot up: U or F"),
+        (f"{SMALL}access: {{lab: {{tdd: UU}}}}\n", "2:21: `tdd` is `UU`, without any slot down: D, S or F"),
+        (
+            f"{SMALL}access: {{lab: {{tdd: DXU}}}}\n",
+            "2:21: `tdd` is `DXU`; a pattern is 1 to 40 letters out of D, S, U and F, or `none`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{tdd: {'DU' * 21}}}}}\n",
+            f"2:21: `tdd` is `{'DU' * 21}`; a pattern is 1 to 40 letters out of D, S, U and F, or `none`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{bler: 5 %}}}}\n",
+            "2:16: `bler` belongs to a radio cell, and neither this profile nor one that it extends has a `tdd`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{extends: 5g, tdd: none, k2: 3}}}}\n",
+            "2:40: `k2` belongs to a radio cell, and neither this profile nor one that it extends has a `tdd`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{extends: 5g, slot: 1 us}}}}\n",
+            "2:35: `slot` is from 10 us to 10 ms, not 1 us",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{extends: 5g, uplink_grant: always}}}}\n",
+            "2:43: `uplink_grant` is configured or scheduled, not `always`",
+        ),
+        (f"{SMALL}access: {{lab: {{extends: 5g, attempts: 0}}}}\n", "2:39: `attempts` is from 1 to 16, not 0"),
+        (
+            f"{SMALL}access: {{lab: {{extends: 5g, bandwidth: {{up: 1 kbps}}}}}}\n",
+            "2:40: `bandwidth` is 1 kbps up; in a cell the least is 10 kbps",
+        ),
+        (f"{SMALL}access: {{lab: {{spikes: {{p90: 1 ms}}}}}}\n", "2:24: `spikes` has its `p90` below its `median`"),
+        (
+            f"{SMALL}access: {{lab: {{spikes: {{median: 1 us}}}}}}\n",
+            "2:24: `spikes` has a `p90` more than 500 times its `median`",
+        ),
+        (f"{SMALL}access: {{lab: {{handover: {{every: 1 ms}}}}}}\n", "2:34: `every` is 1 ms; the least is 10 ms"),
+        (
+            f"{SMALL}access: {{lab: {{handover: {{every: 1 s, outage: 0.6 s}}}}}}\n",
+            "2:26: `handover` has an `outage` of more than half of `every`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{extends: 5g, slot: 10 ms, handover: {{every: 149 ms}}}}}}\n",
+            "2:52: `handover` leaves less time between two outages than two periods of the slot pattern, 100 ms",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{trace: nowhere/ping.csv}}}}\n",
+            "2:23: `trace` names a file that cannot be read: No such file or directory",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{trace: {{delays: 5 6, lasts: 1 s}}}}}}\n",
+            "2:32: `delays` is one or more numbers and at the end their unit, as in `5.2 5.1 7.4 ms`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{trace: {{delays: 5 6 ms, lasts: 1 2 3 s}}}}}}\n",
+            "2:23: `trace` has 2 `delays` and 3 times in `lasts`",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{trace: {{delays: 5 -6 ms, lasts: 1 s}}}}}}\n",
+            "2:32: `delays` is `-6 ms`, which is negative",
+        ),
+        (
+            f"{SMALL}access: {{lab: {{trace: {{delays: 5 6 ms, lasts: 1 0 s}}}}}}\n",
+            "2:47: `lasts` holds a time that is not more than zero",
+        ),
+        (f"{SMALL}access: {{lab: {{one_at_a_time: 1}}}}\n", "2:31: `one_at_a_time` is yes or no, not `1`"),
+        # presets, matrices, bursts, the time of day
+        (
+            f"{SMALL}backbone: publik\n",
+            "2:11: `preset` is `publik`, which is no backbone preset; did you mean `public`?",
+        ),
+        (
+            f"{SMALL}backbone: {{preset: public, delay: 3 ms}}\n",
+            "2:35: `delay` is the same between every two nodes, and a `preset` is not: give one of them",
+        ),
+        (
+            f"{SMALL}backbone: {{matrix: nowhere.csv}}\n",
+            "2:20: `matrix` names a file that cannot be read: No such file or directory",
+        ),
+        (
+            f"{SMALL}backbone: {{time_of_day: 25:00}}\n",
+            "2:25: `time_of_day` is `25:00`, which is no time of day; one is written like `21:00`",
+        ),
+        (
+            f"{SMALL}backbone: {{links: [{{between: [suzhou, suzhou], bursts: {{share: 1 %, loss: 9 %}}}}]}}\n",
+            "2:56: `lasts` is missing",
+        ),
+        (
+            f"{SMALL}backbone: {{links: [{{between: [suzhou, suzhou], "
+            "bursts: {share: 100 %, loss: 9 %, lasts: 1 s}}]}\n",
+            "2:64: `share` must be less than 100 %; what is always lost is the link's own `loss`",
+        ),
+        (
+            f"{SMALL}backbone: {{links: [{{between: [suzhou, suzhou], congestion: {{peak: 9 pm}}}}]}}\n",
+            "2:67: `peak` is `9 pm`, which is no time of day; one is written like `21:00`",
+        ),
+        # transport
+        (f"{SMALL}transport: {{initial_window: 0}}\n", "2:29: `initial_window` is `0`; the least is 1"),
+        (
+            f"{SMALL}transport: {{protocol: datagram, idle_reset: no}}\n",
+            "2:33: unknown key `idle_reset`",
+        ),
+        # topologies
+        (
+            f"{SMALL}overlay: {{topology: random, links: {{1: 2 %, 4: 3 %}}}}\n",
+            "2:36: `links` has shares that add up to 5 %, not to 100 %",
+        ),
+        (
+            f"{SMALL}overlay: {{topology: random, links: {{1: 50 %, 01: 50 %}}}}\n",
+            "2:36: `links` gives a number twice",
+        ),
+        (
+            f"{SMALL}overlay: {{topology: random, links: -1}}\n",
+            "2:36: `links` is `-1`, which is not from 0 to 100000",
+        ),
+        (f"{SMALL}overlay: {{topology: file}}\n", "2:10: `overlay` needs either `file` or `edges`"),
+        (
+            f"{SMALL}overlay: {{topology: file, file: nowhere.gml}}\n",
+            "2:33: `file` names a file that cannot be read: No such file or directory",
+        ),
+        (
+            "overlay: {topology: file, file: nowhere.gml}\n",
+            "1:33: `file` names a file that cannot be read: No such file or directory",
+        ),
+        (
+            f"{SMALL}overlay: {{topology: file, edges: [[suzhou-0, suzhou-9]]}}\n",
+            "2:46: `edges` names `suzhou-9`, which is no node; did you mean `suzhou-3`?",
+        ),
+        (
+            f"{SMALL}overlay: {{topology: file, edges: [[suzhou-0, suzhou-1, suzhou-2]]}}\n",
+            "2:35: `edges` is a pair of nodes, such as `[a-0, b-0]`",
+        ),
+        (
+            f"{SMALL}overlay: {{topology: file, edges: [[suzhou-0, suzhou-1], [suzhou-3, suzhou-2]]}}\n",
+            "2:34: `edges` do not join all nodes: suzhou-2, suzhou-3 cannot be reached from suzhou-0",
+        ),
+        (
+            "sites: {a: {nodes: 2}}\noverlay: {topology: file, edges: [[a-0, a-1], [a-1, a-0]]}\n",
+            "2:47: a second link between a-1 and a-0",
+        ),
+        (
+            "sites: {a: {nodes: 2}}\noverlay: {topology: file, edges: [[a-0, a-1], [a-1, a-1]]}\n",
+            "2:47: a link from a-1 to itself",
+        ),
+        # churn
+        (
+            f"{SMALL}faults: [{{every: 1 s, for: 2 s, churn: {{nodes: 1}}}}]\n",
+            "2:28: `for` is 2 s, longer than `every`, 1 s: they would not be back before the next are drawn",
+        ),
+        (f"{SMALL}faults: [{{every: 1 s, churn: {{nodes: 1}}}}]\n", "2:10: `for` is missing"),
+        (
+            f"{SMALL}faults: [{{every: 2 s, for: 1 s, churn: {{nodes: 5}}}}]\n",
+            "2:48: `nodes` is 5, and there are 4 among which to choose",
+        ),
+        (
+            f"{SMALL}faults: [{{every: 2 s, for: 1 s, churn: {{nodes: 1, among: [x]}}}}]\n",
+            "2:59: `among` names `x`, which is no node and no site",
+        ),
+        (
+            f"{SMALL}faults: [{{every: 40 s, for: 1 s, churn: {{nodes: 1}}}}]\n",
+            "2:18: `every` is 40 s, and the scenario ends at 30 s",
+        ),
+        (
+            f"{SMALL}faults: [{{at: 9 s, every: 2 s, for: 1 s, until: 9 s, churn: {{nodes: 1}}}}]\n",
+            "2:49: `until` is 9 s, and the first time is at 9 s",
         ),
         # what cannot exist
         (
@@ -361,7 +529,8 @@ warmup: 1 min
     assert problems(text) == [
         "x.yaml:1:7: `seed` is `one`, which is no whole number",
         "x.yaml:3:24: unknown key `acces`; did you mean `access`?",
-        "x.yaml:4:30: `access` is `6g`, which is no access profile; there are 5g, fibre, leased, ideal",
+        "x.yaml:4:30: `access` is `6g`, which is no access profile; there are 5g, 5g-long-period, 5g-urllc, 5g-nsa, "
+        "lte, fibre, leased, ideal",
         "x.yaml:6:13: `up` is `3`, a number without a unit: ns, us, ms, s, min, h",
         "x.yaml:7:48: unknown key `seed`",
         "x.yaml:8:18: `rate` is `200`, a number without a unit: /s, /min, /h",

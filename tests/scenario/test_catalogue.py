@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from math import exp, expm1
 
 import pytest
 
 from netsim import catalogue
 from netsim.catalogue import KINDS, Entry, Parameter
-from netsim.scenario import Distribution, defaults
+from netsim.network.radio import latency
+from netsim.scenario import defaults
 from netsim.scenario.declared import read_parameter, write_parameter
 from netsim.scenario.listing import NOTHING
+from netsim.scenario.model import Radio, Spikes
 from netsim.scenario.summary import keys
 
 from .reading import SMALL, read
@@ -63,22 +65,46 @@ def test_the_defaults_name_the_ones_that_matter() -> None:
     assert listed["sites.NAME.access"] == "fibre"
     assert listed["consensus.block_interval"] == "1 s"
     assert listed["emulation.fidelity.displacement_p99"] == "1 ms"
+    assert listed["transport.initial_window"] == "10"
+    assert listed["access.NAME.spikes.lasts"] == "1 s"
+    assert listed["backbone.links[].congestion.peak"] == "21:00"
     assert "clocks" not in listed
 
 
-def mean(distribution: Distribution) -> float:
-    """Of straight lines between quantiles, in ns."""
-    return sum((q - p) * (a + b) / 2 for (p, a), (q, b) in pairwise(distribution.points))
+@pytest.mark.parametrize(
+    ("profile", "up_ms", "down_ms"), [("5g", 5.53, 2.165), ("5g-long-period", 9.06, 2.32), ("lte", 16.8, 5.17)]
+)
+def test_a_cell_has_the_means_that_its_description_gives(profile: str, up_ms: float, down_ms: float) -> None:
+    cell = read(f"sites: {{a: {{access: {profile}}}}}").access[profile].radio
+    assert cell is not None
+    assert latency(cell, "up").mean / 1e6 == pytest.approx(up_ms, rel=0.003)
+    assert latency(cell, "down").mean / 1e6 == pytest.approx(down_ms, rel=0.003)
 
 
-def test_public_5g_has_the_means_of_the_slot_model() -> None:
-    """DDDSU at 30 kHz, 10 % block errors, scheduled uplink: 5.53 ms up and 2.165 ms down (see network/profiles.py)."""
+def test_public_5g_is_the_one_of_the_table() -> None:
     profile = read("sites: {a: {access: 5g}}").access["5g"]
-    assert mean(profile.up) == pytest.approx(5_530_000, rel=0.02)
-    assert mean(profile.down) == pytest.approx(2_165_000, rel=0.02)
-    assert dict(profile.up.points)[0.95] == 7_900_000
-    assert dict(profile.down.points)[0.99] == 6_000_000
+    assert profile.radio == Radio("DDDSU", 500_000, 500_000, "scheduled", 2, 0, 0.1, 4, "public")
     assert (profile.bandwidth_up, profile.bandwidth_down, profile.core) == (80_000_000, 350_000_000, 2_000_000)
+    assert (profile.spikes, profile.handover) == (None, None)
+
+
+def test_urllc_keeps_to_its_target() -> None:
+    cell = read("sites: {a: {access: 5g-urllc}}").access["5g-urllc"].radio
+    assert cell is not None
+    assert latency(cell, "up").mean == pytest.approx(latency(cell, "down").mean)
+    assert latency(cell, "up").mean < 500_000
+
+
+def test_nsa_gives_the_round_trips_that_were_measured() -> None:
+    """The excess of a round trip: lognormal, mu 1.83 and sigma 0.57 of ms."""
+    profile = read("sites: {a: {access: 5g-nsa}}").access["5g-nsa"]
+    assert profile.up == profile.down
+    median, sigma = profile.up.parameters["median"] / 1e6, profile.up.parameters["sigma"]
+    mean = median * exp(sigma**2 / 2)
+    whole = exp(1.83 + 0.57**2 / 2)
+    assert 2 * mean == pytest.approx(whole, rel=0.01)
+    assert 2 * mean**2 * expm1(sigma**2) == pytest.approx(whole**2 * expm1(0.57**2), rel=0.01)
+    assert profile.spikes == Spikes(0.035, 75_000_000, 270_000_000, 10**9)
 
 
 def test_the_other_profiles_are_what_they_say() -> None:

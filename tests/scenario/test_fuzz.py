@@ -12,7 +12,7 @@ from netsim import catalogue
 from netsim.scenario import Scenario, ScenarioError, load
 from netsim.scenario.schema import Language
 
-from .reading import WHOLE, dump, read
+from .reading import LINKS, WHOLE, dump, read
 
 NASTY = [
     *(
@@ -54,8 +54,8 @@ NASTY = [
     ),
     *("suzhou", "suzhou-a", "shenzhen-0", "pbft", "distribution", "mqtt://", "mqtt://[", "\u2028", "\x00", "9" * 60),
 ]
-LINES = WHOLE.splitlines(keepends=True)
-TOKENS = sorted({token for line in LINES for token in line.replace(",", " ").replace(":", " ").split()})
+TEXTS = st.sampled_from([WHOLE, LINKS])
+TOKENS = sorted(set((WHOLE + LINKS).replace(",", " ").replace(":", " ").split()))
 
 
 def outcome(text: str, overrides: list[str] | None = None) -> Scenario | list[str]:
@@ -72,7 +72,7 @@ def outcome(text: str, overrides: list[str] | None = None) -> Scenario | list[st
 @settings(max_examples=100)
 @given(st.data())
 def test_a_scenario_with_its_words_exchanged(data: st.DataObject) -> None:
-    text = WHOLE
+    text = data.draw(TEXTS)
     for _ in range(data.draw(st.integers(1, 4))):
         old = data.draw(st.sampled_from(TOKENS))
         new = data.draw(st.sampled_from(NASTY) | st.sampled_from(TOKENS))
@@ -83,7 +83,7 @@ def test_a_scenario_with_its_words_exchanged(data: st.DataObject) -> None:
 @settings(max_examples=80)
 @given(st.data())
 def test_a_scenario_with_its_lines_and_letters_disturbed(data: st.DataObject) -> None:
-    lines = list(LINES)
+    lines = data.draw(TEXTS).splitlines(keepends=True)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(lines) - 1))
         match data.draw(st.sampled_from(["drop", "double", "indent", "cut", "insert"])):
@@ -116,7 +116,9 @@ def test_sections_of_any_shape(tree: dict[str, Any]) -> None:
 @settings(max_examples=80)
 @given(st.lists(st.tuples(st.sampled_from(Language.key_names()), st.lists(WORDS, max_size=3), WORDS), max_size=3))
 def test_overrides_of_any_kind(overrides: list[tuple[str, list[str], str]]) -> None:
-    outcome(WHOLE, [".".join([key, *path]) + f"={value}" for key, path, value in overrides])
+    outcome(
+        LINKS if len(overrides) % 2 else WHOLE, [".".join([key, *path]) + f"={value}" for key, path, value in overrides]
+    )
 
 
 @settings(max_examples=100)

@@ -16,11 +16,6 @@ def test_a_section(key: str) -> None:
     assert problems(f"{SMALL}{key}: {{a: 1}}\n") == [f"x.yaml:2:1: `{key}` {NOT_BUILT}"]
 
 
-@pytest.mark.parametrize("key", ["tdd", "uplink_grant", "bler", "spikes", "handover", "trace"])
-def test_a_key_of_an_access_profile(key: str) -> None:
-    assert problems(f"{SMALL}access:\n  lab:\n    {key}: 10 %\n") == [f"x.yaml:4:5: `{key}` {NOT_BUILT}"]
-
-
 @pytest.mark.parametrize("key", ["stake", "hash_rate"])
 def test_a_weight(key: str) -> None:
     text = f"sites:\n  a:\n    {key}: 3\n    nodes:\n      - name: b\n        {key}: 4\nconsensus:\n  {key}: 3\n"
@@ -32,7 +27,7 @@ def test_a_key_of_the_workload(key: str) -> None:
     assert problems(f"{SMALL}workload:\n  {key}: leader\n") == [f"x.yaml:3:3: `{key}` {NOT_BUILT}"]
 
 
-@pytest.mark.parametrize("kind", ["freeze", "degrade", "churn", "join", "leave", "asynchrony"])
+@pytest.mark.parametrize("kind", ["freeze", "degrade", "join", "leave", "asynchrony"])
 def test_a_fault(kind: str) -> None:
     assert problems(f"{SMALL}faults:\n  - at: 1 s\n    {kind}: [suzhou-0]\n") == [f"x.yaml:4:5: `{kind}` {NOT_BUILT}"]
 
@@ -45,14 +40,10 @@ def test_a_fault_that_repeats_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("gossip: {blocks: compact}", "2:18: `blocks` is `compact`, which"),
-        ("gossip: {protocol: push, fanout: 6}", "2:20: `protocol` is `push`, which"),
-        ("overlay: {topology: file, file: net.graphml}", "2:21: `topology` is `file`, which"),
         ("consensus: {protocol: hotstuff}", "2:23: `protocol` is `hotstuff`, which"),
         ("consensus: {protocol: 'mine.mine:Mine'}", "2:23: `protocol` is `mine.mine:Mine`; a protocol of one's own"),
         ("access: {lab: {up: {distribution: empirical, file: x.csv}}}", "2:35: `distribution` is `empirical`, which"),
         ("overlay: {topology: ring}\ncompute: measured", "3:10: `compute` is `measured`, which"),
-        ("backbone: leased", "2:11: `backbone` is the preset `leased`, which"),
         ("backbone: {delay: {distribution: uniform}}", "2:19: `delay` drawn from a distribution"),
         (
             "overlay: {topology: random-regular, degree: {distribution: uniform}}",
@@ -68,8 +59,6 @@ def test_a_choice(text: str, problem: str) -> None:
     ("kind", "text"),
     [
         ("protocols", "consensus: {{protocol: {0}}}"),
-        ("gossip", "gossip: {0}"),
-        ("topologies", "overlay: {0}"),
         ("faults", "faults: [{{at: 1 s, {0}: suzhou-0}}]"),
         ("distributions", "access: {{lab: {{up: {{distribution: {0}}}}}}}"),
     ],

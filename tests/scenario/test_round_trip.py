@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netsim.scenario import Scenario
 
-from .reading import SMALL, WHOLE, dump, read
+from .reading import LINKS, SMALL, WHOLE, dump, read
 
 DELAYS = st.integers(0, 10**9).map(lambda ns: f"{ns} ns") | st.sampled_from(["0 s", "4.5 ms", "1e3 us"])
 POSITIVE = st.integers(1, 10**9).map(lambda ns: f"{ns} ns")
@@ -44,11 +45,22 @@ DISTRIBUTIONS = st.one_of(
     distribution("gamma", mean=POSITIVE, deviation=POSITIVE),
     distribution("quantiles", points=st.just({"0 %": "1 ms", "12.5 %": "1 ms", "99.9 %": "7 ms", "100 %": "1 s"})),
 )
+RECORDINGS = st.lists(st.tuples(st.integers(0, 10**10), st.integers(1, 10**15)), min_size=1, max_size=5).map(
+    lambda steps: {
+        "delays": " ".join(str(delay) for delay, _ in steps) + " ns",
+        "lasts": " ".join(str(lasts) for _, lasts in steps) + " us",
+    }
+)
+TIMES_OF_DAY = st.sampled_from(["0:00", "21:00", "23:59:59"])
 NODES = ["a-0", "a-1", "a-2", "a-3", "b-0", "x", "y", "z"]
 WHERE = st.just("all") | names(3, ["a-0", "a-1", "b", "z"])
 TIME = {"at": st.integers(0, 29).map(lambda at: f"{at} s")}
 SOME_TIME = {"for": st.integers(1, 60).map(lambda length: f"{length} s")}
 FAULTS = st.one_of(
+    st.fixed_dictionaries(
+        {"every": st.just("7 s"), "for": st.just("6.5 s"), "churn": st.fixed_dictionaries({"nodes": st.just("2")})},
+        optional={"at": st.just("0 s"), "until": st.just("40 s")},
+    ),
     st.fixed_dictionaries(TIME | {"crash": names(4, NODES)}, optional=SOME_TIME),
     st.fixed_dictionaries(TIME | {"crash": names(3, ["a", "b", "c"])}, optional=SOME_TIME),
     st.fixed_dictionaries(
@@ -65,6 +77,32 @@ FAULTS = st.one_of(
         optional=SOME_TIME,
     ),
 )
+ENOUGH = st.just("unlimited") | st.integers(10**4, 10**12).map(lambda bits: f"{bits} bps")  # for a cell
+PROFILES = mapping(
+    extends=st.sampled_from(["5g", "5g-nsa", "lte", "fibre", "leased", "ideal"]),
+    description=PRINTABLE,
+    up=DISTRIBUTIONS,
+    down=DISTRIBUTIONS,
+    core=DELAYS,
+    bandwidth=ENOUGH | mapping(up=ENOUGH, down=ENOUGH),
+    spikes=st.just("none") | mapping(share=SHARES, lasts=POSITIVE),
+    handover=st.just("none") | mapping(outage=DELAYS),
+    trace=st.just("none") | RECORDINGS,
+    one_at_a_time=st.sampled_from(["yes", "no"]),
+)
+CELLS = st.fixed_dictionaries(
+    {"tdd": st.sampled_from(["DDDSU", "F", "SU"])},
+    optional={
+        "slot": st.just("62.5 us"),
+        "processing": DELAYS,
+        "uplink_grant": st.sampled_from(["configured", "scheduled"]),
+        "k2": st.integers(0, 32).map(str),
+        "request_every": DELAYS,
+        "bler": SHARES,
+        "attempts": st.integers(1, 16).map(str),
+        "operator": st.sampled_from(["one", "another: one"]),
+    },
+)
 SCENARIOS = mapping(
     name=st.text(st.characters(categories=["L", "N", "Zs", "P"], exclude_characters="/\\"), min_size=1).filter(
         str.strip
@@ -73,14 +111,7 @@ SCENARIOS = mapping(
     seed=st.integers(0, 10**17).map(str),
     warmup=st.integers(0, 29).map(lambda warmup: f"{warmup} s"),
     access=mapping(
-        lab=mapping(
-            extends=st.sampled_from(["5g", "fibre", "leased", "ideal"]),
-            description=PRINTABLE,
-            up=DISTRIBUTIONS,
-            down=DISTRIBUTIONS,
-            core=DELAYS,
-            bandwidth=WIDTHS | mapping(up=WIDTHS, down=WIDTHS),
-        ),
+        lab=st.builds(dict.__or__, PROFILES, st.just({}) | CELLS),
         leased=mapping(extends=st.sampled_from(["leased", "5g"]), up=DISTRIBUTIONS),
     ),
     backbone=mapping(
@@ -89,13 +120,24 @@ SCENARIOS = mapping(
         links=st.lists(
             st.fixed_dictionaries(
                 {"between": st.sampled_from([["a", "b"], ["a", "a"], ["b", "c"]])},
-                optional={"delay": DISTRIBUTIONS, "jitter": DELAYS, "loss": SHARES, "bandwidth": WIDTHS},
+                optional={
+                    "delay": DISTRIBUTIONS,
+                    "jitter": DELAYS,
+                    "loss": SHARES,
+                    "bandwidth": WIDTHS,
+                    "bursts": st.just("none")
+                    | st.fixed_dictionaries({"share": st.just("0.1 %"), "loss": SHARES, "lasts": st.just("20 ms")}),
+                    "congestion": st.just("none") | mapping(delay=DELAYS, loss=SHARES, peak=TIMES_OF_DAY),
+                },
             ),
             max_size=3,
             unique_by=lambda link: str(link["between"]),
         ),
+        time_of_day=TIMES_OF_DAY,
     ),
-    transport=st.sampled_from(["stream", "datagram"]),
+    transport=st.sampled_from(
+        ["stream", "datagram", {"initial_window": "none", "idle_reset": "no"}, {"receive_window": "64 KiB"}]
+    ),
     overlay=st.sampled_from(
         [
             "complete",
@@ -103,6 +145,8 @@ SCENARIOS = mapping(
             {"topology": "random-regular", "degree": "3"},
             {"topology": "small-world", "rewire": "12.5 %"},
             {"topology": "scale-free", "links": "1"},
+            {"topology": "random", "links": {"1": "2.5 %", "3": "97.1 %", "9": "0.4 %"}},
+            {"topology": "file", "edges": [["a-0", node] for node in ("a-1", "a-2", "a-3", "b-0", "x", "y", "z")]},
         ]
     ),
     gossip=st.sampled_from(["flood", {"protocol": "direct"}, {"votes": "flood"}, {"blocks": {"protocol": "flood"}}]),
@@ -160,6 +204,20 @@ def test_reading_the_resolved_text_gives_an_equal_scenario(tree: dict[str, Any])
     tree = {"sites": SITES, **tree}
     tree["access"] = {"lab": {}, **tree.get("access", {})}
     scenario = read(dump(tree))
+    assert again(scenario) == scenario
+    assert again(scenario).text == scenario.text
+
+
+@pytest.mark.parametrize("text", [WHOLE, LINKS])
+def test_so_it_does_for_a_scenario_that_uses_everything(text: str) -> None:
+    assert again(read(text)) == read(text)
+
+
+def test_a_profile_that_takes_the_name_of_the_one_that_all_extend_changes_no_other() -> None:
+    text = "sites: {a: {access: ideal}, b: {access: lab}}\nbackbone: {delay: 1 ms}\n"
+    own = "access: {ideal: {tdd: F, spikes: {}, handover: {}, one_at_a_time: yes}, lab: {extends: fibre}}\n"
+    scenario = read(text + own)
+    assert scenario.access["lab"].radio is None
     assert again(scenario) == scenario
 
 

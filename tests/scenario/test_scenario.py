@@ -76,7 +76,7 @@ def test_access_profiles_inherit_what_they_do_not_give(whole: Scenario) -> None:
 def test_a_profile_of_the_scenario_goes_before_the_built_in_one_that_it_extends() -> None:
     scenario = read("sites: {a: {access: 5g}}\naccess: {5g: {extends: 5g, core: 9 ms}, x: {extends: 5g}}\n")
     assert scenario.access["5g"].core == 9 * MS
-    assert scenario.access["5g"].up.kind == "quantiles"
+    assert scenario.access["5g"].bandwidth_up == 80_000_000
     assert list(scenario.access) == ["5g"]
 
 
@@ -125,6 +125,7 @@ def test_consensus(whole: Scenario) -> None:
         "block_interval": 500 * MS,
         "block_size": 1 << 20,
         "timeout": 2 * SECOND,
+        "spread": 2_500_000,  # a period of the 5g cells
         "empty_blocks": "when-needed",
         "window": 4,
         "checkpoint": 16,
@@ -191,7 +192,9 @@ def test_everything_but_sites_has_a_default() -> None:
     scenario = read(SMALL)
     assert (scenario.name, scenario.description, scenario.seed) == ("x", "", 1)
     assert (scenario.duration, scenario.warmup, scenario.trace) == (30 * SECOND, 0, "full")
-    assert scenario.transport == "stream"
+    assert scenario.transport == Choice(
+        "stream", {"initial_window": 10, "idle_reset": "yes", "receive_window": 4 << 20}
+    )
     assert scenario.overlay == Choice("complete", {})
     assert scenario.nodes[0].access == "fibre"
     assert scenario.consensus.validators == (0, 1, 2, 3)
