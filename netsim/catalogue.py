@@ -570,6 +570,9 @@ FAULTS = (
         "churn",
         "Nodes drawn at random crash `every` so often and come back after `for`, with `rewire` to other neighbours",
         "netsim.scenario.model:Churn",
+        facts=(
+            ("written", "{every: 10 s, for: 1 s, churn: {nodes: 2, among: all, rewire: no}}, with `at` and `until`"),
+        ),
     ),
     Entry("faults", "join", "Nodes are added"),
     Entry("faults", "leave", "Nodes go for good"),
@@ -704,7 +707,13 @@ DISTRIBUTIONS = (
         _DISTRIBUTION,
         (Parameter("points", "points", None, "durations by share; 0 % and 100 % are among them"),),
     ),
-    Entry("distributions", "empirical", "Drawn from a file of measured delays"),
+    Entry(
+        "distributions",
+        "empirical",
+        "Drawn from a file of measured delays, independently of each other",
+        _DISTRIBUTION,
+        (Parameter("file", "text", None, "CSV or the output of ping, as for an access profile's `trace`"),),
+    ),
 )
 
 ENTRIES: tuple[Entry, ...] = (

@@ -32,7 +32,7 @@ Direction = Literal["up", "down"]
 def access_leg(profile: Access, direction: Direction) -> Leg:
     """One direction of an access profile: the drawn delay plus `core`."""
     distribution = profile.up if direction == "up" else profile.down
-    return Leg(profile.core, (f"access-{direction}", compiled(distribution)))
+    return Leg(0, (f"access-{direction}", compiled(distribution)), (f"core-{direction}", compiled(profile.core)))
 
 
 def uplink(profile: Access, seed: int, node: int, backlog: bytes | None = None) -> Uplink:

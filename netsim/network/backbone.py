@@ -33,40 +33,47 @@ class Span:
     busy_hour: BusyHour | None = None
 
 
-def span(backbone: Backbone, sites: dict[str, Site], source: str, target: str, seed: int) -> Span:
-    """What a scenario says of the way from `source` to `target`.
+class Spans:
+    """The spans of a scenario's backbone."""
 
-    Raises ValueError where neither a delay nor both locations are given.
-    """
-    given = (link for link in backbone.links if (link.source, link.target) == (source, target))
-    link = next(given, Link(source, target))
-    jitter = ("jitter", uniform(0, link.jitter))
-    if link.delay is not None:
-        leg = Leg(0, ("backbone", compiled(link.delay)), jitter)
-    else:
-        leg = Leg(_distance(backbone, sites, source, target), jitter)
-    bursts, congestion = link.bursts, link.congestion
-    chain = None
-    if bursts is not None and bursts.share:
-        names = list(sites)
-        chain = GilbertElliott(bursts.share, bursts.lasts, seed, names.index(source), names.index(target))
-    return Span(
-        leg,
-        link.loss,
-        link.bandwidth,
-        chain,
-        0.0 if bursts is None else bursts.loss,
-        None if congestion is None else BusyHour(congestion, backbone.time_of_day),
-    )
+    def __init__(self, backbone: Backbone, sites: dict[str, Site], seed: int) -> None:
+        self._backbone = backbone
+        self._sites = sites
+        self._numbers = {name: number for number, name in enumerate(sites)}
+        self._links = {(link.source, link.target): link for link in backbone.links}
+        self._seed = seed
 
+    def between(self, source: str, target: str) -> Span:
+        """What the scenario says of the way from one site to another.
 
-def _distance(backbone: Backbone, sites: dict[str, Site], source: str, target: str) -> int:
-    if backbone.delay is not None:
-        return backbone.delay
-    if source == target:
-        return 0
-    here, there = sites[source].location, sites[target].location
-    if here is None or there is None:
-        missing = source if here is None else target
-        raise ValueError(f"no delay is given from {source} to {target}, and {missing} has no location")
-    return fibre_delay(here, there, backbone.route_factor)
+        Raises ValueError where neither a delay nor both locations are given.
+        """
+        link = self._links.get((source, target)) or Link(source, target)
+        delay = self._backbone.delay if link.delay is None else link.delay
+        jitter = ("jitter", uniform(0, link.jitter))
+        if delay is not None:
+            leg = Leg(0, ("backbone", compiled(delay)), jitter)
+        else:
+            leg = Leg(self._fibre(source, target), jitter)
+        bursts, congestion = link.bursts, link.congestion
+        chain = None
+        if bursts is not None and bursts.share:
+            ends = self._numbers[source], self._numbers[target]
+            chain = GilbertElliott(bursts.share, bursts.lasts, self._seed, *ends)
+        return Span(
+            leg,
+            link.loss,
+            link.bandwidth,
+            chain,
+            0.0 if bursts is None else bursts.loss,
+            None if congestion is None else BusyHour(congestion, self._backbone.time_of_day),
+        )
+
+    def _fibre(self, source: str, target: str) -> int:
+        if source == target:
+            return 0
+        here, there = self._sites[source].location, self._sites[target].location
+        if here is None or there is None:
+            missing = source if here is None else target
+            raise ValueError(f"no delay is given from {source} to {target}, and {missing} has no location")
+        return fibre_delay(here, there, self._backbone.route_factor)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netsim.network import access, overlay, rules
 from netsim.network.ahead import Delays, Draws
-from netsim.network.backbone import span
+from netsim.network.backbone import Spans
 from netsim.network.inbound import Inbound
 from netsim.network.link import Downlink, OneAtATime, Uplink, serialisation
 from netsim.network.path import Path
@@ -43,6 +43,7 @@ class Network:
         self._scenario = scenario
         # Nodes of one site with one access are placed alike, and pairs of nodes placed alike share a path.
         self._kinds = [(node.site, node.access) for node in scenario.nodes]
+        self._spans = Spans(scenario.backbone, scenario.sites, scenario.seed)
         self._paths: dict[tuple[tuple[str, str], tuple[str, str]], Path] = {}
         self._legs = {
             name: (access.access_leg(profile, "up"), access.access_leg(profile, "down"))
@@ -174,12 +175,10 @@ class Network:
         return arrival
 
     def _find(self, here: tuple[str, str], there: tuple[str, str]) -> Path:
-        sites, backbone = self._scenario.sites, self._scenario.backbone
         (site, own_access), (other_site, other_access) = here, there
         up, down = self._legs[own_access]
         other_up, other_down = self._legs[other_access]
-        forth = span(backbone, sites, site, other_site, self.seed)
-        back = span(backbone, sites, other_site, site, self.seed)
+        forth, back = self._spans.between(site, other_site), self._spans.between(other_site, site)
         own, other = self._scenario.access[own_access], self._scenario.access[other_access]
         # A flow's round trip: the least of what is drawn, and the median of what the radios and recordings take.
         ends = sum(access.median(end, "up") + access.median(end, "down") for end in (own, other))

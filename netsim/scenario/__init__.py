@@ -63,7 +63,7 @@ __all__ = [
 
 
 def load(path: Path, *, overrides: Sequence[str] = (), seed: int | None = None, catalogue: Catalogue) -> Scenario:
-    """Read a scenario file.
+    """Read a scenario file. The files that it names are looked for beside it; their content goes into the `text`.
 
     `overrides` are `key=value` pairs, the values YAML, as in `sites.suzhou.nodes=8`; `seed` goes before the file's.
     Raises ScenarioError with everything that is wrong, and nothing else, whatever the file holds.
@@ -76,7 +76,7 @@ def load(path: Path, *, overrides: Sequence[str] = (), seed: int | None = None, 
 def parse(
     text: str, name: str, *, overrides: Sequence[str] = (), seed: int | None = None, catalogue: Catalogue
 ) -> Scenario:
-    """Read a scenario's text. `name` is what its problems call the file; otherwise like `load`."""
+    """Read a scenario's text. `name` is what its problems call the file, and where others lie beside; see `load`."""
     from netsim.scenario import read
 
     return read.parse(text, name, overrides, seed, catalogue)

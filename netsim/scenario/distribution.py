@@ -7,7 +7,8 @@ a lognormal's p99 to its sigma, a Pareto's mean to its shape.
 from __future__ import annotations
 
 from decimal import Context, Decimal
-from typing import Annotated, Any, cast
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import PlainValidator, ValidationInfo
 
@@ -16,6 +17,7 @@ from netsim.scenario import units
 from netsim.scenario.declared import choose, write_parameter
 from netsim.scenario.fields import Section, Text, reader
 from netsim.scenario.model import Distribution, DistributionKind
+from netsim.scenario.recording import distribution, read_samples
 
 LONGEST = 3600 * 10**9  # ns; a link that takes longer is down
 
@@ -47,7 +49,7 @@ def read_distribution(value: Any, info: ValidationInfo) -> Distribution:
     if isinstance(value, list):
         raise ValueError("is a duration or a distribution, not a list")
     choice = choose("distributions", DistributionSection, value, info)
-    kind = cast(DistributionKind, choice.entry.name)
+    kind = cast(DistributionKind | Literal["empirical"], choice.entry.name)
     given = choice.parameters
     if kind == "quantiles":
         points = given["points"]
@@ -56,6 +58,8 @@ def read_distribution(value: Any, info: ValidationInfo) -> Distribution:
     for parameter in choice.entry.parameters:
         if parameter.unit == "duration" and (given[parameter.name] or 0) > LONGEST:
             raise ValueError(f"has a `{parameter.name}` that is longer than an hour")
+    if kind == "empirical":
+        return _measured(given["file"], info)
     if kind in _ONE_OF and sum(given[name] is not None for name in _ONE_OF[kind]) != 1:
         first, second = _ONE_OF[kind]
         raise ValueError(f"needs either `{first}` or `{second}`")
@@ -66,6 +70,15 @@ def read_distribution(value: Any, info: ValidationInfo) -> Distribution:
     if kind == "pareto":
         given = {"scale": given["scale"], "shape": _shape(given)}
     return Distribution(kind, tuple(given.items()))
+
+
+def _measured(file: str, info: ValidationInfo) -> Distribution:
+    """The quantiles of what a file holds, whatever it says of when that was measured."""
+    folder: Path = (info.context or {})["folder"]
+    try:
+        return distribution(read_samples(folder / file).delays)
+    except ValueError as error:
+        raise ValueError(f"has a `file` that {error}") from None
 
 
 def _sigma(given: dict[str, Any]) -> float:

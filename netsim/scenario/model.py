@@ -123,7 +123,7 @@ class Access:
     name: str
     up: Distribution
     down: Distribution
-    core: int
+    core: Distribution
     bandwidth_up: int | None
     bandwidth_down: int | None
     says: str
@@ -177,7 +177,7 @@ class Backbone:
     """
 
     route_factor: float
-    delay: int | None
+    delay: Distribution | None
     links: tuple[Link, ...]
     time_of_day: int = 12 * 3600 * 10**9
 

@@ -19,7 +19,7 @@ from netsim.scenario.recording import read_recording
 from netsim.scenario.schema import AccessSection
 
 _AT_ONCE = Distribution("constant", (("value", 0),))
-_NOTHING = Access("", _AT_ONCE, _AT_ONCE, core=0, bandwidth_up=None, bandwidth_down=None, says="")
+_NOTHING = Access("", _AT_ONCE, _AT_ONCE, core=_AT_ONCE, bandwidth_up=None, bandwidth_down=None, says="")
 
 
 T = TypeVar("T")

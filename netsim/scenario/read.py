@@ -56,7 +56,7 @@ def _scenario(
     if seed is not None:
         given.set("seed", str(seed), "--seed")
     findings = Findings(given)
-    language = _validate(given.root, catalogue, findings)
+    language = _validate(given.root, path.parent, catalogue, findings)
     profiles = given.root.get("access")
     names = set(profiles) if isinstance(profiles, dict) else set()
     scenario = resolve(language, _name(path.stem), path.parent, names, catalogue, findings)
@@ -69,9 +69,9 @@ def _scenario(
     return written
 
 
-def _validate(tree: dict[str, Any], catalogue: Catalogue, findings: Findings) -> Language:
+def _validate(tree: dict[str, Any], folder: Path, catalogue: Catalogue, findings: Findings) -> Language:
     """The sections; those with something wrong in them are left out, so that the rest can still be checked."""
-    context = {"catalogue": catalogue}
+    context = {"catalogue": catalogue, "folder": folder}
     try:
         return Language.model_validate(tree, context=context)
     except ValidationError as error:

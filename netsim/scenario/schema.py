@@ -214,9 +214,9 @@ class AccessSection(Section):
 
     extends: Text = key("ideal", says="the profile that it changes")
     description: Annotated[str, reader(str)] | None = key(None, says="a sentence")
-    up: Delay | None = key(None, says="one-way delay over the air or the line, from the node")
+    up: Delay | None = key(None, says="one-way delay over the line, from the node; on top of a cell's slots")
     down: Delay | None = key(None, says="the same to the node")
-    core: FixedDelay | None = key(None, says="one-way delay from there to the site's exchange, each way")
+    core: Delay | None = key(None, says="one-way delay from there to the site's exchange, each way")
     bandwidth: Annotated[BandwidthSection, BeforeValidator(_both_ways)] | None = key(
         None, says="one value, or {up:, down:}"
     )
@@ -302,7 +302,7 @@ class LinkSection(Section):
     )
     from_: Text | None = key(None, alias="from", says="one way: from this site")
     to: Text | None = key(None, says="one way: to this site")
-    delay: Delay | None = key(None, says="one-way; by default as without this link")
+    delay: Delay | None = key(None, says="one-way; this and all other keys by default as without this link")
     jitter: FixedDelay = key("0 s", says="uniform [0, jitter] is added")
     loss: Annotated[float, reader(units.share, _less_than_all)] = key("0 %", says="of packets of 1448 bytes")
     bandwidth: Bandwidth = key("unlimited", says="of each flow")
@@ -337,7 +337,7 @@ class BackboneSection(Section):
     route_factor: Annotated[float, reader(units.number, within(1, 10))] = key(
         "1.5", says="fibre length over great-circle distance, 4.9 us per km; a preset has its own"
     )
-    delay: FixedDelay | None = key(
+    delay: Delay | None = key(
         None, says="one-way, the same between every two nodes, within a site too; by default from the geography"
     )
     links: list[LinkSection] = key([], says="what is known better; overrides all other keys")

@@ -36,12 +36,14 @@ _UNSIMULATED = ("description", "emulation", "expect")
 def with_text(scenario: Scenario, catalogue: Catalogue) -> Scenario:
     """The scenario with its text and the hash over what of it is simulated."""
     tree = _tree(scenario, catalogue)
-    simulated = {key: value for key, value in tree.items() if key not in _UNSIMULATED}
-    simulated["access"] = {
+    sections = {key: _yaml({key: value}) for key, value in tree.items()}
+    undescribed = {
         name: {key: value for key, value in profile.items() if key != "description"}
         for name, profile in tree["access"].items()
     }
-    return replace(scenario, text=_yaml(tree), sha256=sha256(_yaml(simulated).encode()).hexdigest())
+    simulated = sections | {"access": _yaml({"access": undescribed})} | dict.fromkeys(_UNSIMULATED, "")
+    digest = sha256("".join(simulated.values()).encode()).hexdigest()
+    return replace(scenario, text="".join(sections.values()), sha256=digest)
 
 
 def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
         "sites": {name: _site(name, site, scenario) for name, site in scenario.sites.items()},
         "access": {name: _access(access, catalogue) for name, access in scenario.access.items()},
         "backbone": {"route_factor": units.write_number(backbone.route_factor)}
-        | ({} if backbone.delay is None else {"delay": units.write_duration(backbone.delay)})
+        | ({} if backbone.delay is None else {"delay": write_distribution(backbone.delay, catalogue)})
         | {
             "links": _links(backbone.links, catalogue),
             "time_of_day": units.write_time_of_day(backbone.time_of_day),
@@ -112,7 +114,7 @@ def _access(access: Access, catalogue: Catalogue) -> dict[str, Any]:
         "description": access.says,
         "up": write_distribution(access.up, catalogue),
         "down": write_distribution(access.down, catalogue),
-        "core": units.write_duration(access.core),
+        "core": write_distribution(access.core, catalogue),
         "bandwidth": {
             "up": units.write_bandwidth(access.bandwidth_up),
             "down": units.write_bandwidth(access.bandwidth_down),

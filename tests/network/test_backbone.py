@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.network.backbone import Span, span
+from netsim.network.backbone import Span, Spans
 from netsim.scenario.model import Backbone, Bursts, Congestion, Link, Site
 from tests.network.worlds import LOCATIONS, MS, SECOND, constant, network, profile, uniform_ns
 
@@ -10,8 +10,8 @@ SITES = {name: Site(location, (), "ideal") for name, location in LOCATIONS.items
 
 
 def spans(*links: Link, delay: int | None = None) -> dict[tuple[str, str], Span]:
-    backbone = Backbone(1.5, delay, links)
-    return {(here, there): span(backbone, SITES, here, there, seed=1) for here in SITES for there in SITES}
+    found = Spans(Backbone(1.5, None if delay is None else constant(delay), links), SITES, seed=1)
+    return {(here, there): found.between(here, there) for here in SITES for there in SITES}
 
 
 def test_without_links_light_in_fibre_is_all_there_is() -> None:

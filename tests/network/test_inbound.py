@@ -200,15 +200,15 @@ class Flow:
         own = self.world.backbone.delay
         if own is None:
             factor = self.world.backbone.route_factor
-            own = 0 if source == target else fibre_delay(LOCATIONS[source], LOCATIONS[target], factor)
-        return replace(link, delay=constant(own))
+            own = constant(0 if source == target else fibre_delay(LOCATIONS[source], LOCATIONS[target], factor))
+        return replace(link, delay=own)
 
     def shortest(self, a: int, b: int) -> int:
         here, there = (self.world.access[self.world.nodes[node].access] for node in (a, b))
         link = self.link(self.world.nodes[a].site, self.world.nodes[b].site)
         assert link.delay is not None
-        drawn = (here.up, link.delay, there.down)
-        return here.core + there.core + sum(compiled(distribution).minimum for distribution in drawn)
+        drawn = (here.up, here.core, link.delay, there.down, there.core)
+        return sum(compiled(distribution).minimum for distribution in drawn)
 
     def send(self, sequence: int, departure: int, size: int) -> tuple[int, tuple[int, ...], bool]:
         """When the copy arrives, the parts of its way, and whether it is lost."""
@@ -223,7 +223,7 @@ class Flow:
         large = self.window is not None and size > self.window.initial * 1448
         if self.window is not None and large:
             held = self.window.wait(departure, size)
-        up = here.core + compiled(here.up).at(luck("access-up"))
+        up = compiled(here.core).at(luck("core-up")) + compiled(here.up).at(luck("access-up"))
         span = compiled(link.delay).at(luck("backbone")) + uniform(0, link.jitter).at(luck("jitter"))
         ready = departure + held + up
         seed, sites = self.world.seed, list(self.world.sites)
@@ -245,7 +245,7 @@ class Flow:
                 again, by_timer = loss.recovery(luck("loss"), size, ready)
                 if self.window is not None and large:
                     self.window.lost(by_timer)
-        down = there.core + compiled(there.down).at(luck("access-down"))
+        down = compiled(there.core).at(luck("core-down")) + compiled(there.down).at(luck("access-down"))
         time = departure + held + max(1, up + span + again + down)
         if self.world.transport.name == "stream":
             self.arrived = time = max(time, self.arrived)

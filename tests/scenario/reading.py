@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from netsim import catalogue
-from netsim.scenario import Scenario, ScenarioError, parse
+from netsim.scenario import Distribution, Scenario, ScenarioError, parse
 
 SMALL = "sites: {suzhou: {nodes: 4}}\n"
 
@@ -159,3 +159,8 @@ class _Dumper(yaml.SafeDumper):
 def dump(tree: dict[str, Any]) -> str:
     """A tree as YAML."""
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def constant(delay: int) -> Distribution:
+    """The distribution that a bare duration means; ns."""
+    return Distribution("constant", (("value", delay),))

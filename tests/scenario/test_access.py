@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from netsim import catalogue
-from netsim.scenario import Access, Scenario, ScenarioError, load
+from netsim.scenario import Access, Distribution, Scenario, ScenarioError, load, parse
 from netsim.scenario.model import Handover, Radio, Recording, Spikes
 
-from .reading import LINKS, read
+from .reading import LINKS, constant, read
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -31,7 +31,7 @@ def test_a_cell_with_all_its_keys(links: Scenario) -> None:
     assert factory.radio == Radio("DDDSUDDSUU", MS // 4, MS // 5, "configured", 3, 5 * MS, 0.01, 2, "works")
     assert factory.spikes == Spikes(0.02, 40 * MS, 90 * MS, 300 * MS)
     assert factory.handover == Handover(20 * SECOND, 60 * MS)
-    assert (factory.bandwidth_up, factory.core) == (80_000_000, 2 * MS)
+    assert (factory.bandwidth_up, factory.core) == (80_000_000, constant(2 * MS))
     assert not factory.one_at_a_time
 
 
@@ -67,7 +67,7 @@ def test_empty_sections_mean_their_defaults() -> None:
 def test_what_is_inherited_can_be_taken_away() -> None:
     lab = profile("{lab: {extends: lte, tdd: none, spikes: none}}")
     assert (lab.radio, lab.spikes) == (None, None)
-    assert lab.core == 8 * MS
+    assert lab.core == constant(8 * MS)
     recorded = "base: {trace: {delays: 1 ms, lasts: 1 s}, handover: {}, one_at_a_time: yes}"
     gone = profile(f"{{{recorded}, lab: {{extends: base, trace: none, handover: none, one_at_a_time: no}}}}")
     assert (gone.recording, gone.handover, gone.one_at_a_time) == (None, None, False)
@@ -146,3 +146,20 @@ def test_proposals_are_spread_over_the_longest_pattern_in_use() -> None:
     assert read(cells, ["consensus.spread=0 s"]).consensus.parameters["spread"] == 0
     scripted = read(cells, ["consensus.protocol=scripted"])
     assert scripted.consensus.parameters["spread"] == 5 * MS
+
+
+def test_a_core_and_the_one_delay_between_all_may_be_drawn(tmp_path: Path) -> None:
+    (tmp_path / "pings.csv").write_text("delay_ms\n1\n2\n4\n")
+    text = """
+sites: {a: {access: lab, nodes: 2}}
+access: {lab: {core: {distribution: empirical, file: pings.csv}}}
+backbone: {delay: {distribution: uniform, low: 1 ms, high: 3 ms}}
+"""
+    scenario = parse(text, str(tmp_path / "x.yaml"), catalogue=catalogue)
+    assert scenario.access["lab"].core.kind == "quantiles"
+    assert [value for _, value in scenario.access["lab"].core.points] == [MS, MS, 2 * MS, 4 * MS, 4 * MS]
+    assert scenario.backbone.delay == Distribution("uniform", (("low", MS), ("high", 3 * MS)))
+    assert read(scenario.text) == scenario, "the resolved text needs no file"
+    with pytest.raises(ScenarioError) as error:
+        parse(text, str(tmp_path / "elsewhere" / "x.yaml"), catalogue=catalogue)
+    assert "x.yaml:3:22: `core` has a `file` that cannot be read" in str(error.value)

@@ -8,10 +8,10 @@ import pytest
 
 from netsim import catalogue
 from netsim.network import Network
-from netsim.scenario import Distribution, Link, Scenario, load
+from netsim.scenario import Link, Scenario, load
 from netsim.scenario.model import Bursts, Congestion
 
-from .reading import LINKS, read
+from .reading import LINKS, constant, read
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -22,10 +22,6 @@ sites:
   hong-kong: {location: [22.319, 114.169], access: ideal}
   suzhou:    {location: [31.299, 120.585], access: ideal}
 """
-
-
-def constant(delay: int) -> Distribution:
-    return Distribution("constant", (("value", delay),))
 
 
 def delays_ms(scenario: Scenario, *pairs: tuple[int, int]) -> list[float]:

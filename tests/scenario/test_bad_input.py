@@ -133,7 +133,7 @@ from .reading import SMALL, WHOLE, problems, read
         (
             f"{SMALL}access: {{lab: {{up: {{distribution: gauss}}}}}}\n",
             "2:35: `distribution` is `gauss`, which is no distribution; there are constant, uniform, normal, "
-            "lognormal, pareto, gamma, quantiles",
+            "lognormal, pareto, gamma, quantiles, empirical",
         ),
         # sites and nodes
         ("sites: {}\n", "1:1: `sites` is missing: a scenario needs nodes somewhere"),

@@ -15,7 +15,7 @@ from netsim.scenario.listing import NOTHING
 from netsim.scenario.model import Radio, Spikes
 from netsim.scenario.summary import keys
 
-from .reading import SMALL, read
+from .reading import SMALL, constant, read
 
 PARAMETERS = [(entry, parameter) for entry in catalogue.ENTRIES for parameter in entry.parameters]
 
@@ -84,7 +84,8 @@ def test_a_cell_has_the_means_that_its_description_gives(profile: str, up_ms: fl
 def test_public_5g_is_the_one_of_the_table() -> None:
     profile = read("sites: {a: {access: 5g}}").access["5g"]
     assert profile.radio == Radio("DDDSU", 500_000, 500_000, "scheduled", 2, 0, 0.1, 4, "public")
-    assert (profile.bandwidth_up, profile.bandwidth_down, profile.core) == (80_000_000, 350_000_000, 2_000_000)
+    assert (profile.bandwidth_up, profile.bandwidth_down) == (80_000_000, 350_000_000)
+    assert profile.core == constant(2_000_000)
     assert (profile.spikes, profile.handover) == (None, None)
 
 
@@ -109,8 +110,8 @@ def test_nsa_gives_the_round_trips_that_were_measured() -> None:
 
 def test_the_other_profiles_are_what_they_say() -> None:
     profiles = read("sites: {a: {nodes: [{name: x, access: leased}, {name: y, access: ideal}]}}").access
-    assert profiles["fibre"].core + profiles["fibre"].up.parameters["low"] == 1_000_000
-    assert profiles["fibre"].core + profiles["fibre"].down.parameters["low"] == 1_000_000
+    assert profiles["fibre"].core == constant(500_000)
+    assert profiles["fibre"].up.parameters["low"] == profiles["fibre"].down.parameters["low"] == 500_000
     assert profiles["leased"].up.parameters == {"value": 250_000}
     assert profiles["ideal"].up.parameters == {"value": 0}
     assert profiles["ideal"].bandwidth_up is None

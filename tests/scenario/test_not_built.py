@@ -42,9 +42,8 @@ def test_a_fault_that_repeats_itself() -> None:
     [
         ("consensus: {protocol: hotstuff}", "2:23: `protocol` is `hotstuff`, which"),
         ("consensus: {protocol: 'mine.mine:Mine'}", "2:23: `protocol` is `mine.mine:Mine`; a protocol of one's own"),
-        ("access: {lab: {up: {distribution: empirical, file: x.csv}}}", "2:35: `distribution` is `empirical`, which"),
         ("overlay: {topology: ring}\ncompute: measured", "3:10: `compute` is `measured`, which"),
-        ("backbone: {delay: {distribution: uniform}}", "2:19: `delay` drawn from a distribution"),
+        ("consensus: {timeout: {distribution: uniform}}", "2:22: `timeout` drawn from a distribution"),
         (
             "overlay: {topology: random-regular, degree: {distribution: uniform}}",
             "2:45: `degree` drawn from a distribution",
@@ -60,7 +59,6 @@ def test_a_choice(text: str, problem: str) -> None:
     [
         ("protocols", "consensus: {{protocol: {0}}}"),
         ("faults", "faults: [{{at: 1 s, {0}: suzhou-0}}]"),
-        ("distributions", "access: {{lab: {{up: {{distribution: {0}}}}}}}"),
     ],
 )
 def test_every_planned_entry_of_the_catalogue(kind: catalogue.Kind, text: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from netsim import catalogue
+from netsim.cli import app
 from netsim.network import Network
 from netsim.report.graph import write
-from netsim.scenario import Choice, Distribution, Link, Scenario, ScenarioError, load
+from netsim.scenario import Choice, Link, Scenario, ScenarioError, load
 
-from .reading import LINKS, read
+from .reading import LINKS, constant, read
 
 MS = 1_000_000
 
@@ -35,10 +37,6 @@ graph [
   edge [ source 2 target 3 latency "5 ms" ]
 ]
 """
-
-
-def constant(delay: int) -> Distribution:
-    return Distribution("constant", (("value", delay),))
 
 
 class Folder:
@@ -220,3 +218,14 @@ def _beside(folder: Path, text: str) -> Path:
     file = folder / "bare.yaml"
     file.write_text(text)
     return file
+
+
+def test_the_commands_say_how_the_file_was_understood(folder: Folder) -> None:
+    folder.read(STAR, "duration: 2 s\n")
+    renamed = "net.gml: renamed for the scenario: `Hong Kong` to Hong-Kong\n"
+    checked = CliRunner().invoke(app, ["check", str(folder.path / "x.yaml")])
+    assert f"  note        {renamed}" in checked.stdout
+    run = ["run", str(folder.path / "x.yaml"), "--engine", "simulate", "--json", "--out", str(folder.path / "run")]
+    ran = CliRunner().invoke(app, run)
+    assert ran.stderr == f"note: {renamed}"
+    assert ran.stdout.startswith("{")

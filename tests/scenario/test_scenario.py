@@ -28,7 +28,7 @@ from netsim.scenario import (
     load,
 )
 
-from .reading import SMALL, WHOLE, read
+from .reading import SMALL, WHOLE, constant, read
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -37,10 +37,6 @@ SECOND = 1000 * MS
 @pytest.fixture(scope="module")
 def whole() -> Scenario:
     return read(WHOLE)
-
-
-def constant(delay: int) -> Distribution:
-    return Distribution("constant", (("value", delay),))
 
 
 def test_sites_and_nodes(whole: Scenario) -> None:
@@ -59,14 +55,14 @@ def test_access_profiles_inherit_what_they_do_not_give(whole: Scenario) -> None:
     factory, public = whole.access["5g-factory"], whole.access["5g"]
     assert factory.up.kind == "lognormal"
     assert factory.down == public.down
-    assert factory.core == MS // 2
+    assert factory.core == constant(MS // 2)
     assert (factory.bandwidth_up, factory.bandwidth_down) == (100_000_000, public.bandwidth_down)
     assert factory.says == "private cells"
     assert whole.access["lab"] == Access(
         "lab",
         constant(0),
         Distribution("gamma", (("mean", 2 * MS), ("deviation", MS), ("minimum", MS))),
-        0,
+        constant(0),
         10**10,
         10**10,
         "ideal with down, bandwidth of its own",
@@ -75,7 +71,7 @@ def test_access_profiles_inherit_what_they_do_not_give(whole: Scenario) -> None:
 
 def test_a_profile_of_the_scenario_goes_before_the_built_in_one_that_it_extends() -> None:
     scenario = read("sites: {a: {access: 5g}}\naccess: {5g: {extends: 5g, core: 9 ms}, x: {extends: 5g}}\n")
-    assert scenario.access["5g"].core == 9 * MS
+    assert scenario.access["5g"].core == constant(9 * MS)
     assert scenario.access["5g"].bandwidth_up == 80_000_000
     assert list(scenario.access) == ["5g"]
 
@@ -91,7 +87,7 @@ def test_backbone(whole: Scenario) -> None:
 
 def test_one_delay_between_all_needs_no_geography() -> None:
     scenario = read("sites: {a: {}, b: {}}\nbackbone: {delay: 20 ms}\n")
-    assert scenario.backbone.delay == 20 * MS
+    assert scenario.backbone.delay == constant(20 * MS)
     assert scenario.sites["a"].location is None
 
 
