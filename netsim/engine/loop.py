@@ -302,6 +302,10 @@ class Node:
             self._row("displaced", detail=by)
         self._late.clear()
         self.participant = None
+        for _, kind, what in self.queue:
+            if kind == ARRIVAL:  # it has come, and nobody will take it up
+                sender, sequence, flight, _ = what
+                self.drop(time, sender, sequence, flight, _DOWN)
         self.queue.clear()
         self._timers.clear()
         self._store.put(_BACKLOG, self.uplink.backlog())  # bytes given to the uplink still leave

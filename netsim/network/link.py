@@ -184,11 +184,12 @@ class SlowedDownlink:
 class OneAtATime:
     """A sender that waits with the next block until the one before has arrived, as SimBlock's nodes do.
 
-    A block is a message of more than one packet of 1448 bytes, and each of its copies counts. Other messages pass, but
-    for those to a receiver to which a block waits: a stream to one receiver has one order.
+    A block is a message of more than one packet of 1448 bytes, and each of its copies counts. Other messages pass
+    beside them, as if on a line of their own, but for those to a receiver to which a block waits: a stream to one
+    receiver has one order.
     """
 
-    __slots__ = ("_arrival", "_arrived", "_departed", "_inner")
+    __slots__ = ("_arrival", "_arrived", "_blocks", "_departed", "_others")
 
     def __init__(
         self,
@@ -197,8 +198,9 @@ class OneAtATime:
         backlog: bytes | None,
     ) -> None:
         """`arrival(sequence, receiver, departure, size)`: when a copy arrives, in ns; in the order of sending."""
-        arrived, _, rest = (backlog or b"0").partition(b" ")
-        self._inner = inner(rest)
+        arrived, blocks, others = (backlog or b"0;;").split(b";")
+        self._blocks = inner(blocks)
+        self._others = inner(others)
         self._arrival = arrival
         self._arrived = int(arrived)
         self._departed: dict[int, int] = {}  # the last block to each receiver
@@ -210,7 +212,7 @@ class OneAtATime:
         begun: list[int] = []
         departed: list[int] = []
         for receiver in receivers:
-            began, left = self._inner.depart(max(now, self._arrived), size, sequence, (receiver,))
+            began, left = self._blocks.depart(max(now, self._arrived), size, sequence, (receiver,))
             begun.append(began if isinstance(began, int) else began[0])
             departed.append(left if isinstance(left, int) else left[0])
             self._departed[receiver] = departed[-1]
@@ -219,10 +221,10 @@ class OneAtATime:
 
     def backlog(self) -> bytes:
         """See `Uplink.backlog`."""
-        return b"%d %s" % (self._arrived, self._inner.backlog())
+        return b"%d;%s;%s" % (self._arrived, self._blocks.backlog(), self._others.backlog())
 
     def _pass(self, now: int, size: int, sequence: int, receivers: Sequence[int]) -> tuple[Times, Times]:
-        begun, departed = self._inner.depart(now, size, sequence, receivers)
+        begun, departed = self._others.depart(now, size, sequence, receivers)
         waiting = self._departed
         if not any(waiting.get(receiver, 0) > now for receiver in receivers):
             return begun, departed

@@ -50,7 +50,7 @@ Direction = Literal["up", "down"]
 
 _LETTERS: dict[Direction, str] = {"up": "UF", "down": "DSF"}
 _BYTE = 8 * 10**9  # bits × ns per second
-_MOST_SLOTS = 1 << 12  # that `latency` looks at: more than any pattern has together with its chances to ask
+_MOST_SLOTS = 4093  # that `latency` looks at, far apart where chances to ask are; a prime, so any place in a pattern
 
 
 @lru_cache(maxsize=64)
@@ -302,11 +302,13 @@ class Latency:
 def latency(radio: Radio, direction: Direction) -> Latency:
     """The delay in one direction, without outages."""
     slots = Slots(radio, 0)
-    chances = lcm(len(radio.pattern) * radio.slot, radio.request_every or 1) // radio.slot
-    count = min(chances, _MOST_SLOTS) if radio.request_every else len(radio.pattern)
+    period = len(radio.pattern) * radio.slot
+    chances = lcm(period, radio.request_every or period) // radio.slot
+    count = min(chances, _MOST_SLOTS)
     parts: dict[int, float] = {}
     failing = [1.0, *(odds / 2**64 for odds in _odds(radio)), 0.0]
-    for slot in range(count):
+    for number in range(count):
+        slot = number * chances // count
         last = slots.first(direction, slot, unasked=True)
         for more, fewer in pairwise(failing):
             low = slots.start(last + 1 - slot) + 2 * radio.processing

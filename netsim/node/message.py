@@ -63,6 +63,14 @@ class Message(msgspec.Struct, frozen=True, array_like=True, dict=True):
         """32 bytes that name the message."""
         return blake2b(_ENCODER.encode(self), digest_size=32, person=b"netsim-message").digest()
 
+    @property
+    def lot(self) -> bytes:
+        """32 bytes for whoever lets chance decide over a message: the same at all nodes and in both engines.
+
+        The digest, but where it covers signatures within the message: those differ between the engines.
+        """
+        return self.digest
+
 
 class Signed(Message, frozen=True, array_like=True, dict=True):
     """A message with an author. The digest covers every field but the signature, and the type.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from hashlib import blake2b
 from typing import ClassVar
 
 import msgspec
@@ -130,10 +131,23 @@ class Checkpoint(Signed, frozen=True, tag=19):
         return f"Checkpoint h{self.height} {short(self.block)}"
 
 
-class ViewChange(Signed, frozen=True, tag=20):
-    """Its author acts in no view below this one any more, and says what may have been decided there (section 4.4)."""
+class Change(Signed, frozen=True):
+    """What view changes and new views have in common: certificates, so that the digest covers others' signatures."""
 
     view: Natural
+
+    @cached_property
+    def about(self) -> About:
+        return 0, -1, self.view
+
+    @property
+    def lot(self) -> bytes:
+        return blake2b(f"{self.tag} {self.signer} {self.view}".encode(), digest_size=32).digest()
+
+
+class ViewChange(Change, frozen=True, tag=20):
+    """Its author acts in no view below this one any more, and says what may have been decided there (section 4.4)."""
+
     executed: Committed | None  # the commit certificate of the last executed block; none at genesis
     prepared: tuple[Prepared, ...]  # the prepared certificates above it, without a gap, lowest first
 
@@ -142,25 +156,16 @@ class ViewChange(Signed, frozen=True, tag=20):
         """The last executed height."""
         return self.executed.header.height if self.executed else 0
 
-    @cached_property
-    def about(self) -> About:
-        return 0, -1, self.view
-
     def __str__(self) -> str:
         prepared = "".join(f", prepared {proof}" for proof in self.prepared)
         return f"ViewChange v{self.view}, executed h{self.height}{prepared}"
 
 
-class NewView(Signed, frozen=True, tag=21):
+class NewView(Change, frozen=True, tag=21):
     """The new primary's opening: a quorum of view changes, and what follows from them proposed anew (section 4.4)."""
 
-    view: Natural
     view_changes: tuple[ViewChange, ...]
     proposals: tuple[Proposal, ...]
-
-    @cached_property
-    def about(self) -> About:
-        return 0, -1, self.view
 
     def __str__(self) -> str:
         left = "".join(str(change.signer) for change in self.view_changes)

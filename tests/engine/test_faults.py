@@ -63,6 +63,20 @@ def test_what_a_node_was_working_on_when_it_crashed_is_not_done(tmp_path: Path) 
     assert trace.events[:, 0].max() <= 1000 * MS
 
 
+def test_what_waited_for_a_node_when_it_crashed_is_counted_as_lost(tmp_path: Path) -> None:
+    """Two votes come at 344 ms, and the CPU is busy with the first until 348 ms."""
+    text = constant(4, duration="1 s", more="faults: [{at: 345 ms, for: 300 ms, crash: [shenzhen-1]}]")
+    trace = simulated(world(text, "compute.verify=4 ms"), tmp_path)
+    lost = [row for row in rows(trace, "drop") if row["node"] == 1 and row["time_ns"] == 345 * MS]
+    assert lost
+    assert {trace_reason(row) for row in lost} == {"down"}
+    for node in range(4):
+        sent = sum(row["detail"] >> 8 for row in rows(trace, "send") if row["node"] == node)
+        came = sum(row["peer"] == node for kind in ("deliver", "drop") for row in rows(trace, kind))
+        assert came <= sent
+        assert sent - came <= 3 * 8, "what is under way at the end"
+
+
 SPLIT = f"""
 duration: 5 s
 sites:

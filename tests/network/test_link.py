@@ -149,6 +149,19 @@ def test_the_next_block_leaves_when_the_one_before_has_arrived_and_small_message
     assert uplink.depart(30 * MS, 2000, 4, (1, 2))[1] == [30 * MS, 31 * MS]
 
 
+def test_small_messages_pass_blocks_on_a_line_too() -> None:
+    def far(sequence: int, receiver: int, departure: int, size: int) -> int:
+        return departure + 100 * MS
+
+    rate = 8 * 10**6  # a byte in a µs
+    uplink = OneAtATime(lambda rest: QueuedUplink(rate, backlog=rest), far, None)
+    assert uplink.depart(0, 10_000, 0, (1, 2))[1] == [10 * MS, 120 * MS]
+    assert uplink.depart(MS, 1000, 1, (3, 2))[1] == [2 * MS, 120 * MS]
+    again = OneAtATime(lambda rest: QueuedUplink(rate, backlog=rest), far, uplink.backlog())
+    assert again.depart(2 * MS, 1000, 2, (3,))[1] == [4 * MS], "what was given to the line still leaves"
+    assert again.depart(3 * MS, 10_000, 3, (3,))[1] == [230 * MS]
+
+
 def test_a_block_that_is_under_way_at_a_crash_still_holds_up_the_next() -> None:
     def slow(sequence: int, receiver: int, departure: int, size: int) -> int:
         return departure + 50 * MS

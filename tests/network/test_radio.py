@@ -277,6 +277,14 @@ def test_a_device_asks_only_when_its_turn_comes() -> None:
     assert exact.mean == pytest.approx((1.5 + 5 + 1 + 2 + 4 + 1 + 1.5) * MS)
 
 
+@pytest.mark.parametrize("every", [SECOND, 5 * SECOND, 60 * SECOND, 333_333_333])
+def test_the_closed_form_holds_where_chances_to_ask_are_rare(every: int) -> None:
+    """From any moment half of the time between two chances passes on average, and a few slots."""
+    rare = latency(replace(SCHEDULED, request_every=every), "up")
+    assert rare.mean == pytest.approx(every / 2, rel=0.03)
+    assert rare.quantile(0.9) == pytest.approx(0.9 * every, rel=0.03)
+
+
 # --- other radios -----------------------------------------------------------------------------------------------------
 
 

@@ -145,7 +145,7 @@ def test_many_authors_at_once_settle_on_one_tree_as_well(monkeypatch: pytest.Mon
     graph = nx.random_regular_graph(4, 16, seed=5)
     stable = 16 * 15
     assert storms(Broadcasts(graph, plumtree()), 12)[-4:] == [stable] * 4
-    monkeypatch.setattr(Plumtree, "_cuts", lambda self, digest: True)
+    monkeypatch.setattr(Plumtree, "_cuts", lambda self, message: True)
     assert stable not in storms(Broadcasts(graph, plumtree()), 12), "every duplicate prunes: it never comes to rest"
 
 

@@ -28,7 +28,7 @@ class Flood(Strategy):
 
     def on_peers(self) -> None:
         self._peers = tuple(self.host.peers)
-        self._peers_but = {sender: tuple(peer for peer in self._peers if peer != sender) for sender in self._peers}
+        self._peers_but: dict[int, tuple[int, ...]] = {}  # by sender, made when one first sends something new
 
     def broadcast(self, message: Message) -> None:
         self._known.add(message)
@@ -40,6 +40,8 @@ class Flood(Strategy):
 
     def relay(self, sender: int, message: Message) -> None:
         self._known.add(message)
-        onward = self._peers_but.get(sender, self._peers)  # one that is no neighbour sent it to this node alone
+        onward = self._peers_but.get(sender)
+        if onward is None:
+            onward = self._peers_but[sender] = tuple(peer for peer in self._peers if peer != sender)
         if onward:
             self._send(onward, message)

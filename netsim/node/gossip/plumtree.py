@@ -34,8 +34,9 @@ Differences from the paper
     Not every duplicate prunes. Broadcasts that are under way at the same time cut a cycle at different links, and so
     apart; what is announced mends that by links that make new cycles, and where all validators vote at once the paper's
     rule never comes to rest. So of the messages that come within `timeout` only one prunes on average, the same one at
-    all nodes, for its digest decides. Where all vote at once a tree is found after some timeouts and then kept. A
-    message that has this time for itself always prunes: that is the paper's rule.
+    all nodes, for its lot decides. Where all vote at once a tree is found after some timeouts and then kept. A
+    message that has this time for itself always prunes: that is the paper's rule. Until the tree is found a message may
+    have to be asked for, and a protocol that waits for it stands still for `timeout`.
     One GRAFT asks for all messages that are due from the same neighbour. A node that broadcasts again what it has
     already sent announces it instead, or all its neighbours would prune it. Before a lazy peer becomes eager it is told
     what waits to be announced to it.
@@ -181,7 +182,7 @@ class Plumtree(Strategy):
         if message.digest not in self._known:  # this node's own words, from before a crash
             self._known.add(message)
             self._forget(message.digest)
-        elif sender in self._neighbours and self._cuts(message.digest):
+        elif sender in self._neighbours and self._cuts(message):
             self._be_lazy(sender)
             self._send(sender, Prune(self._topic))
 
@@ -228,9 +229,9 @@ class Plumtree(Strategy):
             self._turn += since
         self._came += 1
 
-    def _cuts(self, digest: bytes) -> bool:
+    def _cuts(self, message: Message) -> bool:
         """Whether the duplicates of a message prune: of one message in as many as come within `timeout`."""
-        return int.from_bytes(digest[:4], "big") * max(self._came_before, self._came) < 1 << 32
+        return int.from_bytes(message.lot[:4], "big") * max(self._came_before, self._came) < 1 << 32
 
     def _say(self) -> None:
         """Announce to the lazy peers what they have not been told yet."""
