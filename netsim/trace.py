@@ -48,6 +48,7 @@ KINDS: dict[str, str] = {
     "round": "the node enters a further round (view) for this height",
     "timeout": "the protocol's own timer ran out at this height and round",
     "reject": "a message was malformed, forged or foreign, and dropped; detail: 63 bits of blake2b of the reason",
+    "evidence": "two signed messages contradict each other; peer: their author; detail: 63 bits of the second's hash",
     "displaced": "the event handled next came too late and was moved; detail: how far, ns",
     "sent": "total at the end of an incarnation; height: copies; bytes; detail: message type",
     "delivered": "likewise, messages taken up",

@@ -25,7 +25,7 @@ from netsim.engine.workload import Submission
 from netsim.network import Drop, Inbound, Pass, Times, stream
 from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
-from netsim.node.message import Message
+from netsim.node.message import Message, Signed
 from netsim.node.participant import Participant
 from netsim.trace import DROPS, PARTS, SEQUENCE_BITS, Recorder, message_id, text_id
 
@@ -142,6 +142,7 @@ class Node:
         self.nodes = network.size
         self.peers: Sequence[int] = network.peers[me]
         self.validators: Sequence[int] = network.validators
+        self.weights: Sequence[int] = network.weights
         self.rng = Random()  # seeded at each start
         self.incarnation = incarnation
         self.since = since  # earlier events belong to the process that held the node before
@@ -242,6 +243,10 @@ class Node:
         total = self._repeated.setdefault(message.tag, [0, 0])
         total[0] += 1
         total[1] += message.size
+
+    def evidence(self, first: Signed, second: Signed) -> None:
+        block, height, round_ = first.about
+        self._row("evidence", block, height, round_, first.signer, detail=short_id(second.lot))
 
     def proposed(self, block: Block) -> None:
         name = short_id(block.id)

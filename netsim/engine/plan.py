@@ -39,7 +39,9 @@ class Plan:
             if len(lives) > _MOST_LIVES:
                 raise ValueError(f"{name} crashes {len(lives) - 1} times; {_MOST_LIVES - 1} are the most")
         self.rewired = churn.rewired(scenario, self.network.peers)  # by node: (time, its peers from then on)
-        self.quorum = self.protocol.quorum(len(scenario.consensus.validators), scenario.consensus.parameters)
+        self.byzantine = sorted({node for item in scenario.misbehaviour for node in item.nodes})
+        self.depth = self.settings.parameters.get("depth")
+        self.quorum = self.protocol.quorum(len(scenario.consensus.validators), self.settings.parameters)
 
     def header(self, engine: Literal["emulate", "simulate"], fidelity: trace.Fidelity) -> trace.Header:
         """The head of this scenario's trace."""
@@ -57,9 +59,9 @@ class Plan:
             sites=list(self.network.sites),
             node_sites=list(self.network.node_sites),
             validators=list(scenario.consensus.validators),
-            byzantine=[],
+            byzantine=list(self.byzantine),
             quorum=self.quorum,
-            finality_rule="commit",
+            finality_rule="commit" if self.depth is None else f"depth {self.depth}",
             kinds=list(self.codes),
             messages=Participant.message_names(self.settings),
             transactions=Participant.transaction_tags(self.settings),
@@ -86,9 +88,10 @@ def _settings(scenario: Scenario) -> Settings:
         return catalogue.load(entry)
 
     consensus = scenario.consensus
+    depth = {} if scenario.finality_depth is None else {"depth": scenario.finality_depth}
     return Settings(
         protocol=implementation("protocols", consensus.protocol),
-        parameters=consensus.parameters,
+        parameters=consensus.parameters | depth,
         gossip={
             kind: Choice(implementation("gossip", choice.name), choice.parameters)
             for kind, choice in scenario.gossip.items()

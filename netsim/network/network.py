@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from netsim.network import access, overlay, rules
 from netsim.network.ahead import Delays, Draws
 from netsim.network.backbone import Spans
+from netsim.network.distribution import compiled
+from netsim.network.draws import draw, key
 from netsim.network.inbound import Inbound
 from netsim.network.link import Downlink, OneAtATime, Uplink, serialisation
 from netsim.network.path import Path
@@ -25,8 +27,8 @@ _NS_PER_MS = 10**6
 class Network:
     """The network of one scenario. It has no state of its own: the ends of the links that it gives out have.
 
-    `names`, `node_sites` (indices into `sites`) and `peers` are by node, 0 … n−1; a node's `peers` are its neighbours
-    in the overlay, in cyclic order from the node itself on.
+    `names`, `node_sites` (indices into `sites`), `weights` (millionths) and `peers` are by node, 0 … n−1; a node's
+    `peers` are its neighbours in the overlay, in cyclic order from the node itself on.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -38,6 +40,10 @@ class Network:
         self.sites = tuple(scenario.sites)
         self.node_sites = tuple(self.sites.index(node.site) for node in scenario.nodes)
         self.validators = scenario.consensus.validators
+        self.weights = tuple(
+            max(compiled(node.weight).at(draw(key(self.seed, "weight", number), 0)), 0)
+            for number, node in enumerate(scenario.nodes)
+        )
         self.peers = overlay.neighbours(scenario.overlay, self.size, scenario.seed, self.node_sites)
         self.rules = _rules(scenario)
         self._scenario = scenario

@@ -91,5 +91,10 @@ def short_id(block: bytes) -> int:
     return int.from_bytes(block[:8], "big") >> 1
 
 
+def short(block: bytes) -> str:
+    """A block's id as people read it."""
+    return block[:2].hex()
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 GENESIS = Block(height=0, parent=bytes(32), proposer=-1, created=0)

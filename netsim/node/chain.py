@@ -55,6 +55,28 @@ class Chain:
         """Drop an open block; one that is not kept is no error."""
         self._open.pop(block, None)
 
+    def path(self, tip: Block, above: int) -> list[Block] | None:
+        """The blocks from the one at height `above` + 1 up to `tip`, lowest first; None where one is not held."""
+        found: list[Block] = []
+        block: Block | None = tip
+        while block is not None and block.height > above:
+            found.append(block)
+            block = self.get(block.parent)
+        return None if block is None else found[::-1]
+
+    def revert(self, height: int) -> list[Block]:
+        """Make the final blocks above a height open again, for protocols whose finality is probabilistic.
+
+        Returns them, lowest first."""
+        reverted = self._final[height + 1 :]
+        del self._final[height + 1 :]
+        for block in reverted:
+            del self._final_by_id[block.id]
+            self._open[block.id] = block
+        self.head = self._final[-1]
+        self.height = self.head.height
+        return reverted
+
     def prune(self, height: int) -> None:
         """Drop the open blocks at or below a height: none of them can become final any more."""
         for block in [block for block in self._open.values() if block.height <= height]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
 from netsim.node.context import Context
@@ -11,27 +12,52 @@ from netsim.node.mempool import Mempool
 from netsim.node.message import Message
 
 
-class Consensus(Protocol):
-    """A protocol is a class like this; the catalogue names it. It is called with one thing at a time."""
+def tolerated(validators: int) -> int:
+    """f, the most validators that may be Byzantine where messages are not bounded in time: ⌊(n − 1) / 3⌋."""
+    return (validators - 1) // 3
 
-    messages: ClassVar[tuple[type[Message], ...]]  # every message type that it sends; tags from 16 on
-    records: ClassVar[dict[str, str]]  # its own kinds of trace rows, each with a sentence
+
+class Consensus(ABC):
+    """The base of all protocols. It is called with one thing at a time, and answers by calling its `context`."""
+
+    messages: ClassVar[tuple[type[Message], ...]]  # every message type that it sends; tags from 16 to 109
+    records: ClassVar[dict[str, str]] = {}  # its own kinds of trace rows, each with a sentence
+
+    def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
+        """`parameters`: the declared keys (durations in ns, sizes in bytes, shares of 1), block_interval among them;
+        and `depth` where finality is probabilistic."""
+        self.context = context
+        self.chain = chain
+        self.mempool = mempool
 
     @staticmethod
     def quorum(validators: int, parameters: Mapping[str, Any]) -> int:
-        """How many validators must agree."""
+        """How many validators must agree: n − f, if a protocol does not say otherwise.
 
-    def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
-        """`parameters`: the declared keys (durations in ns, sizes in bytes, shares of 1), block_interval among them."""
+        Raises ValueError for a quorum that cannot exist.
+        """
+        return validators - tolerated(validators)
 
+    @abstractmethod
     def start(self) -> None:
         """The node begins, for the first time or after a crash."""
 
+    @abstractmethod
     def on_message(self, sender: int, message: Message) -> None:
         """A message of one of the declared types, its author's signature already checked; `sender` relayed it."""
 
-    def on_timer(self, name: str) -> None:
+    def on_timer(self, name: str) -> None:  # noqa: B027 -- a protocol without timers needs none
         """A timer is due."""
 
-    def on_transactions(self) -> None:
+    def on_transactions(self) -> None:  # noqa: B027 -- a protocol may look into the mempool when it pleases
         """The mempool has grown."""
+
+    @property
+    def leader(self) -> int | None:
+        """Who proposes the next block as far as this node knows; None where nobody is meant to."""
+        return None
+
+    @property
+    def status(self) -> str:
+        """Where this node stands, in the protocol's own terms, for transcripts: "in v3"."""
+        return ""

@@ -12,7 +12,7 @@ from random import Random
 from typing import Protocol
 
 from netsim.node.block import Block
-from netsim.node.message import Message
+from netsim.node.message import Message, Signed
 
 
 class World(Protocol):
@@ -21,6 +21,7 @@ class World(Protocol):
     me: int
     nodes: int  # how many nodes there are
     validators: Sequence[int]  # ascending
+    weights: Sequence[int]  # of all nodes, by number: hash rate or stake, in millionths; all the same by default
     rng: Random  # this node's own seeded stream
 
     @property
@@ -63,6 +64,9 @@ class World(Protocol):
 
     def duplicate(self, message: Message) -> None:
         """Count a message that has been here before."""
+
+    def evidence(self, first: Signed, second: Signed) -> None:
+        """Two messages by one author that contradict each other: see `Signed.slot`. Protocols need not call it."""
 
     def proposed(self, block: Block) -> None:
         """This node proposes a block now: finality is measured from here."""

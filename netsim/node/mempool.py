@@ -107,10 +107,27 @@ class Mempool:
         """Put a block on top of the line, not final yet."""
         self._line.append(self._apply(block))
 
+    def follow(self, blocks: Sequence[Block]) -> None:
+        """Make the line these blocks, lowest first: what it has in common with them stays."""
+        common = 0
+        for included, block in zip(self._line, blocks, strict=False):
+            if included.block != block.id:
+                break
+            common += 1
+        self.retract(len(self._line) - common)
+        for block in blocks[common:]:
+            self.include(block)
+
     def abandon(self) -> None:
         """Take every block that is not final off the line again, and let its transactions wait."""
+        self.retract(len(self._line))
+
+    def retract(self, count: int) -> None:
+        """Take the highest blocks off the line again, so many, and let their transactions wait."""
+        if not count:
+            return
         returned: dict[int, Batch] = {}
-        while self._line:
+        for _ in range(count):
             included = self._line.pop()
             for name, end, batch in reversed(included.changes):
                 if end is None:

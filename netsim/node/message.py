@@ -81,6 +81,12 @@ class Signed(Message, frozen=True, array_like=True, dict=True):
     signer: Natural
     signature: Signature
 
+    @property
+    def slot(self) -> tuple[int, ...] | None:
+        """What a correct author says one thing about: two different messages of one author, type and slot prove that
+        it is Byzantine. None where a correct author may say several."""
+        return None
+
     @cached_property
     def digest(self) -> bytes:
         """32 bytes that name the message: the same whatever the signature's bytes."""

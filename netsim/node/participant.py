@@ -265,6 +265,7 @@ class _Context:
         self.me = world.me
         self.nodes = world.nodes
         self.validators = world.validators
+        self.weights = world.weights
         self.rng = world.rng
         self.send = world.send
         self.set_timer = world.set_timer
@@ -274,6 +275,7 @@ class _Context:
         self.work = world.work
         self.persist = world.persist
         self.restore = world.restore
+        self.evidence = world.evidence
         self.proposed = world.proposed
         self.record = world.record
         self.reject = world.reject

@@ -94,6 +94,7 @@ from typing import Any, ClassVar
 
 from netsim.node.block import Block
 from netsim.node.chain import Chain
+from netsim.node.consensus import Consensus, tolerated
 from netsim.node.context import Context
 from netsim.node.mempool import Mempool
 from netsim.node.message import Message
@@ -115,16 +116,12 @@ from netsim.node.pbft_messages import (
     ViewChange,
 )
 from netsim.node.pbft_proofs import Plan, Verifier, plan
+from netsim.node.rhythm import PROPOSE, Rhythm
 
-PROPOSE, PROGRESS = "propose", "progress"  # the timers, beside the one of `pbft_catchup`
-
-
-def tolerated(validators: int) -> int:
-    """f, the most validators that may be Byzantine."""
-    return (validators - 1) // 3
+PROGRESS = "progress"  # the timer, beside those of `rhythm` and `pbft_catchup`
 
 
-class PBFT:
+class PBFT(Consensus):
     """One replica. Its parameters:
 
     block_interval  ns between proposals; 0: the next block follows when the last is final
@@ -161,9 +158,7 @@ class PBFT:
         return chosen or (validators + tolerated(validators) + 2) // 2
 
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
-        self.context = context
-        self.chain = chain
-        self.mempool = mempool
+        super().__init__(context, chain, mempool, parameters)
         self.me = context.me
         self.validators = tuple(context.validators)
         self.others = tuple(node for node in self.validators if node != self.me)
@@ -172,7 +167,7 @@ class PBFT:
         self.q = self.quorum(len(self.validators), parameters)
 
         self.interval: int = parameters["block_interval"]
-        self.spread: int = parameters["spread"] if self.interval else 0
+        self.rhythm = Rhythm(context, self.interval, parameters["spread"])
         self.block_size: int = parameters["block_size"]
         self.timeout: int = parameters["timeout"]
         self.empty_blocks: bool = parameters["empty_blocks"] == "always"
@@ -191,9 +186,6 @@ class PBFT:
         self.opening: NewView | None = None  # of the last view that was entered; view 0 needs none
         self.tip = 0  # the height up to which this view's proposals are accepted
         self.top = 0  # the height up to which the opening of this view proposes anew
-        self.due = 0  # when the next interval begins
-        self.offset = 0  # how long after that the proposal may be made
-        self.alarm = -1  # what the propose timer is set to
 
         self.certificates: list[Committed] = []  # of the final blocks, from height 1 on
         self.stable: Stable | None = None
@@ -225,8 +217,7 @@ class PBFT:
         view = self.journal.view()
         if view is None:
             self.journal.write_view(0)
-            self.due = self.context.now
-            self._draw_offset()
+            self.rhythm.begin(self.context.now)
             self.advance()
         else:
             self._resume(view)
@@ -236,15 +227,23 @@ class PBFT:
 
     def on_timer(self, name: str) -> None:
         if name == PROPOSE:
-            self._propose(self.due)
+            self._propose(on_time=True)
         elif name == PROGRESS:
             self._lose_patience()
         else:
             self.catch_up.on_timer()
 
     def on_transactions(self) -> None:
-        self._propose(self.context.now)
+        self._propose()
         self._watch()
+
+    @property
+    def leader(self) -> int:
+        return self.primary
+
+    @property
+    def status(self) -> str:
+        return f"{'in' if self.active else 'waits for'} v{self.view}"
 
     def advance(self, impatient: bool = False) -> None:
         """Accept, commit, execute and propose whatever has become possible."""
@@ -257,15 +256,12 @@ class PBFT:
                 break
             executed = True
         self._watch(restart=executed)
-        self._propose(self.context.now)
+        self._propose()
 
     # ---------------------------------------------------------------------------------- normal case (section 4.2)
 
-    def _propose(self, time: int) -> None:
-        """Propose the next block if it is this replica's turn, it is time, there is room and something to propose.
-
-        `time`: when the proposal counts as made; the interval runs from there, so that a late timer does not add up.
-        """
+    def _propose(self, on_time: bool = False) -> None:
+        """Propose the next block if it is this replica's turn, it is time, there is room and something to propose."""
         height = self.tip + 1
         head = self.chain.height
         if not self.active or self.primary != self.me or self.tip < self.top:
@@ -275,21 +271,15 @@ class PBFT:
         parent = self._parent()
         if parent is None or not (self.mempool.pending or self.empty_blocks):
             return
-        now = self.context.now
-        ready = self.due + self.offset
-        if now < ready:
-            if self.alarm != ready:
-                self.alarm = ready
-                self.context.set_timer(PROPOSE, ready - now)
+        if not self.rhythm.ready():
             return
         slot = self.log.open(height)
         earlier = slot.proposals.get(self.me)
         if earlier is not None and earlier.view == self.view:
             return  # made before a crash
-        self.due = time + max(self.interval, 1)
-        self._draw_offset()
+        self.rhythm.follow(self.rhythm.due(on_time))
 
-        block = Block(height, parent, self.me, now, self.mempool.take(self.block_size))
+        block = Block(height, parent, self.me, self.context.now, self.mempool.take(self.block_size))
         message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)
         slot.proposals[self.me] = message.proposal
         self.chain.remember(block)
@@ -297,9 +287,6 @@ class PBFT:
         self.context.broadcast(message)
         self.context.proposed(block)
         self.advance()
-
-    def _draw_offset(self) -> None:
-        self.offset = self.context.rng.randrange(self.spread) if self.spread else 0
 
     def _on_pre_prepare(self, sender: int, message: PrePrepare) -> None:
         view, block, author = message.view, message.block, message.signer
@@ -611,9 +598,8 @@ class PBFT:
         self.primary = self.verifier.primary(view)
         self.journal.write_view(view)
         self.watching = False
-        self.alarm = -1
         self.context.cancel_timer(PROGRESS)
-        self.context.cancel_timer(PROPOSE)
+        self.rhythm.pause()
         self.mempool.abandon()
         self.catch_up.wanted.clear()
         for slot in self.log.values():
@@ -686,7 +672,7 @@ class PBFT:
         """The view begins: with what its opening proposes anew, then with new blocks."""
         self.context.record("round", height=self.chain.height + 1, round=self.view)
         self.view_changes = {node: change for node, change in self.view_changes.items() if change.view > self.view}
-        self.due = self.context.now
+        self.rhythm.begin(self.context.now)
         self._begin(message, opening)
         lacking = [proof for proof in opening.again if proof.header.id in self.catch_up.wanted]
         if opening.base is not None and opening.height > self.chain.height:
@@ -719,7 +705,8 @@ class PBFT:
             self.mempool.finalised(block)
         self.stable = self.journal.stable()
         self.log.low = min(self.stable_height, self.chain.height)
-        self.executed_at = self.due = self.context.now
+        self.executed_at = self.context.now
+        self.rhythm.begin(self.context.now)
         self.view = view
         self.primary = self.verifier.primary(view)
         self.opening = self.journal.new_view()

@@ -6,15 +6,13 @@ block's *header*, so that whoever reads it knows the block's parent without havi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar
 
-import msgspec
-
-from netsim.node.block import Batch, Block, Header, short_id
-from netsim.node.fields import Digest, Natural, Signature
+from netsim.node.block import Batch, Block, Header, short, short_id
+from netsim.node.certificate import Certificate
+from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Message, MessageKind, Signed
 
 
@@ -28,6 +26,10 @@ class Vote(Signed, frozen=True):
     @cached_property
     def about(self) -> About:
         return short_id(self.block), self.height, self.view
+
+    @property
+    def slot(self) -> tuple[int, ...]:
+        return self.view, self.height
 
     def __str__(self) -> str:
         return f"{type(self).__name__} v{self.view} h{self.height} {short(self.block)}"
@@ -69,21 +71,15 @@ class PrePrepare(Signed, frozen=True, tag=16):
         return short_id(self.block.id), self.block.height, self.view
 
     @property
+    def slot(self) -> tuple[int, ...]:
+        return self.view, self.block.height
+
+    @property
     def bodies(self) -> tuple[Batch, ...]:
         return self.block.transactions
 
     def __str__(self) -> str:
         return f"PrePrepare v{self.view} h{self.block.height} {short(self.block.id)}, {self.block.count} transactions"
-
-
-class Certificate(msgspec.Struct, frozen=True, array_like=True):
-    """Signatures by different validators, in parallel tuples."""
-
-    signers: tuple[Natural, ...]
-    signatures: tuple[Signature, ...]
-
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        return iter(zip(self.signers, self.signatures, strict=False))
 
 
 class Prepared(Certificate, frozen=True):
@@ -126,6 +122,10 @@ class Checkpoint(Signed, frozen=True, tag=19):
     @cached_property
     def about(self) -> About:
         return short_id(self.block), self.height, -1
+
+    @property
+    def slot(self) -> tuple[int, ...]:
+        return (self.height,)
 
     def __str__(self) -> str:
         return f"Checkpoint h{self.height} {short(self.block)}"
@@ -222,8 +222,3 @@ class Answer(Message, frozen=True, tag=23):
         if self.new_view is not None:
             parts.append(str(self.new_view))
         return ", ".join(parts)
-
-
-def short(block: bytes) -> str:
-    """A block's id as people read it."""
-    return block[:2].hex()

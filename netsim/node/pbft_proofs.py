@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from netsim.node.block import GENESIS, Header
+from netsim.node.certificate import Certificate
 from netsim.node.message import Signed
 from netsim.node.pbft_messages import (
-    Certificate,
     Checkpoint,
     Commit,
     Committed,

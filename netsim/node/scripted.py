@@ -36,6 +36,7 @@ import msgspec
 
 from netsim.node.block import Batch, Block, short_id
 from netsim.node.chain import Chain
+from netsim.node.consensus import Consensus
 from netsim.node.context import Context
 from netsim.node.fields import Integer, Natural
 from netsim.node.mempool import Mempool
@@ -89,7 +90,7 @@ class Missing(Message, frozen=True, tag=33):
         return f"Missing above h{self.height}"
 
 
-class Script:
+class Script(Consensus):
     """One node. Its parameters:
 
     block_interval  ns from one due time to the next, on average; at least 1 ms
@@ -102,7 +103,6 @@ class Script:
     """
 
     messages: ClassVar[tuple[type[Message], ...]] = (Scripted, Missing)
-    records: ClassVar[dict[str, str]] = {}
 
     @staticmethod
     def quorum(validators: int, parameters: Mapping[str, Any]) -> int:
@@ -110,9 +110,7 @@ class Script:
         return 1
 
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
-        self.context = context
-        self.chain = chain
-        self.mempool = mempool
+        super().__init__(context, chain, mempool, parameters)
         self.validators = tuple(context.validators)
         self.interval: int = parameters["block_interval"]
         self.exponential: bool = parameters["arrival"] == "exponential"
@@ -166,6 +164,10 @@ class Script:
         """Blocks come when they are due, with or without transactions."""
 
     # --------------------------------------------------------------------------------------------------- proposing
+
+    @property
+    def leader(self) -> int:
+        return self.proposer
 
     @property
     def proposer(self) -> int:

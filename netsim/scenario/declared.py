@@ -131,6 +131,8 @@ def read_parameter(parameter: Parameter, value: Any) -> Any:
         return _counts(value)
     if parameter.unit == "pairs" and isinstance(value, list):
         return tuple(each(enumerate(value), _pair))
+    if parameter.unit == "nodes" and value not in parameter.choices:
+        return tuple(each(enumerate(value if isinstance(value, list) else [value]), lambda item: text(one(item))))
     given = one(value)
     if parameter.unit == "choice":
         return one_of(parameter.choices, given)
@@ -146,10 +148,12 @@ def read_parameter(parameter: Parameter, value: Any) -> Any:
     return parsed
 
 
-def write_parameter(parameter: Parameter, value: Any) -> str | dict[str, str]:
+def write_parameter(parameter: Parameter, value: Any) -> str | list[str] | dict[str, str]:
     """The inverse of `read_parameter`, for all but points and pairs."""
     if value is None and parameter.choices:
         return parameter.choices[0]
+    if parameter.unit == "nodes":
+        return value[0] if len(value) == 1 else list(value)
     if parameter.unit == "counts":
         return _write_counts(value)
     whole = parameter.unit in ("duration", "size", "bandwidth", "integer")

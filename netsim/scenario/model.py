@@ -48,13 +48,18 @@ class Site:
     access: str
 
 
+WEIGHT_UNIT = 1_000_000  # a weight (hash rate, stake) of 1 in a scenario, so that drawn ones are integers too
+WEIGHT = Distribution("constant", (("value", WEIGHT_UNIT),))
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One participant."""
+    """One participant. `weight` is drawn once, in millionths: of hash rate or stake, whatever the protocol weighs."""
 
     name: str
     site: str
     access: str
+    weight: Distribution = WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +197,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """The protocol, its parameters (block_interval, block_size and timeout among them) and who validates."""
+    """The protocol, its parameters (block_interval, block_size and timeout among them) and who validates.
+
+    `folder` is where a protocol is found whose name says `file.py:Class`; None for all others.
+    """
 
     protocol: str
     parameters: dict[str, Any]
     validators: tuple[int, ...]
+    folder: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +295,16 @@ Fault = Partition | Block | Crash | Churn
 
 
 @dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    """Byzantine nodes: what they do, from `at` on, and its declared parameters (lists of nodes as numbers)."""
+
+    nodes: tuple[int, ...]
+    does: str
+    at: int
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Emulation:
     """How the emulator runs it. `displaced` and `displacement_p99` bound what clock pace still calls valid."""
 
@@ -332,6 +351,8 @@ class Scenario:
     workload: Workload
     compute: Compute
     faults: tuple[Fault, ...]
+    misbehaviour: tuple[Misbehaviour, ...]
+    finality_depth: int | None  # None: finality is not probabilistic
     emulation: Emulation
     expect: tuple[Expectation, ...]
     trace: Literal["full", "blocks", "summary"]

@@ -83,6 +83,8 @@ def resolve(
         workload=workload,
         compute=Compute(language.compute.sign, language.compute.verify, language.compute.execute),
         faults=faults,
+        misbehaviour=(),
+        finality_depth=None,
         emulation=_emulation(language),
         expect=expect,
         trace=language.trace,

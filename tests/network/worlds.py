@@ -96,6 +96,8 @@ def scenario(
         workload=Workload(0.0, 250, "poisson", (0,), MS),
         compute=Compute(0, 0, 0),
         faults=tuple(faults),
+        misbehaviour=(),
+        finality_depth=None,
         emulation=Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS),
         expect=(),
         trace="full",

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from netsim.node.pbft import PBFT, tolerated
+from netsim.node.consensus import tolerated
+from netsim.node.pbft import PBFT
 from netsim.testing import MS, Network, settings
 
 DELTA = 20 * MS

@@ -1,70 +1,76 @@
-"""A network for tests of protocols: no engine, no delays of its own; what happens next is what the test says.
-
-`Network` holds the participants and every message between them. A test delivers them one by one, in any order, loses
-or doubles them, lets time pass, cuts links, kills nodes and starts them again; or it gives a delay and lets the
-network run by itself.
-
-`replay` runs a transcript: a text file of commands and, below each, everything that happened. A reader learns a
-protocol from its transcripts; a change of behaviour shows as a difference in them. The form is that of etcd's raft.
-
-    # comment
-    submit 0 2
-    deliver
-    ----
-    0->123 PrePrepare v0 h1 9f3a             a message that is delivered: from whom, to whom, what it says
-      123 final h1 9f3a                      what that made the receivers do
-
-With NETSIM_REWRITE=1 the files are written anew: inspect the difference, and keep it only if you understand it.
-"""
+"""A network for tests of protocols: participants, and every message between them until it is delivered or lost."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from pathlib import Path
 from random import Random
 from typing import Any
 
-import msgspec
-
 from netsim import catalogue
-from netsim.node.block import WINDOW_BITS, Batch, Block
+from netsim.catalogue import Entry
+from netsim.catalogue.protocols import declared_by
+from netsim.node.block import WINDOW_BITS, Batch, Block, short
+from netsim.node.consensus import Consensus
 from netsim.node.gossip.direct import Direct
 from netsim.node.gossip.strategy import Strategy
 from netsim.node.identity import Identities, KeyedHash
-from netsim.node.message import MESSAGE_KINDS, Message, MessageKind
+from netsim.node.message import MESSAGE_KINDS, Message, MessageKind, Signed
 from netsim.node.participant import Choice, Participant, Settings
-from netsim.node.pbft import PBFT
-from netsim.node.pbft_messages import NewView, PrePrepare, short
 from netsim.scenario.declared import read_parameter
 
 MS = 1_000_000  # nanoseconds
+# What takes the place of a protocol's declared defaults, so that little happens by itself.
 PARAMETERS: dict[str, Any] = {
     "block_interval": 0,
     "spread": 0,
     "block_size": 1000,
     "timeout": 1000 * MS,
-    "empty_blocks": "when-needed",
     "window": 1,
     "checkpoint": 100,
-    "quorum": 0,
 }
 
 
 def settings(
-    protocol: type[Any] = PBFT,
+    protocol: str | type[Consensus] = "pbft",
     gossip: type[Strategy] | Choice | Mapping[MessageKind, Choice] = Direct,
     **parameters: Any,
 ) -> Settings:
-    """Settings with the parameters above where none are given. `gossip`: for all kinds of messages, or for each."""
+    """Settings of a protocol, by its name in the catalogue or as a class; a class has the parameters of the entry that
+    names it or one of its bases. Where none are given they are as above, else as declared.
+
+    `gossip`: for all kinds of messages, or for each.
+    """
     if isinstance(gossip, type):
         gossip = Choice(gossip, {})
     if isinstance(gossip, Choice):
         gossip = dict.fromkeys(MESSAGE_KINDS, gossip)
-    chosen = {**PARAMETERS, **parameters}
-    return Settings(protocol, chosen, gossip, chosen["block_size"])
+    entry, implementation = _protocol(protocol)
+    declared = {one.name: one for one in entry.parameters}
+    chosen = {name: read_parameter(one, one.default) for name, one in declared.items()}
+    if entry.depth is not None:
+        chosen["depth"] = read_depth(entry.depth)
+    chosen |= {name: value for name, value in PARAMETERS.items() if name in chosen}
+    assert parameters.keys() <= chosen.keys(), f"{entry.name} has no {', '.join(parameters.keys() - chosen.keys())}"
+    chosen |= parameters
+    return Settings(implementation, chosen, gossip, chosen["block_size"])
+
+
+def _protocol(protocol: str | type[Consensus]) -> tuple[Entry, type[Consensus]]:
+    """The entry of a protocol and its class."""
+    if isinstance(protocol, str):
+        entry = catalogue.find("protocols", protocol)
+        assert entry is not None, f"no protocol {protocol}"
+        return entry, catalogue.load(entry)
+    names = [f"{base.__module__}:{base.__qualname__}" for base in protocol.__mro__]
+    known = (entry for entry in catalogue.entries("protocols") if entry.target in names)
+    return next(known, None) or declared_by(protocol, protocol.__name__), protocol
+
+
+def read_depth(depth: str) -> int | None:
+    """A protocol's default depth; None for `auto`."""
+    return None if depth == "auto" else int(depth)
 
 
 def strategy(name: str, **parameters: Any) -> Choice:
@@ -98,6 +104,7 @@ class Place:
         self.nodes = network.nodes
         self.peers: Sequence[int] = network.peers(me)
         self.validators: Sequence[int] = network.validators
+        self.weights: Sequence[int] = network.weights
         self.rng = Random(me)
         self.store: dict[str, bytes] = {}
         self.timers: dict[str, tuple[int, int]] = {}  # by name: when due, and in which order they were set
@@ -106,6 +113,7 @@ class Place:
         self.finalised_at: dict[int, int] = {}  # by height
         self.checked = 0  # how many of them `check_agreement` has seen
         self.rejected: list[str] = []
+        self.accusations: list[tuple[Signed, Signed]] = []
         self.had: dict[int, int] = {}  # when the message that carries a block was here first, by the block's short id
         self.duplicates = 0
         self.participant: Participant | None = None
@@ -148,6 +156,10 @@ class Place:
     def duplicate(self, message: Message) -> None:
         self.duplicates += 1
 
+    def evidence(self, first: Signed, second: Signed) -> None:
+        self.accusations.append((first, second))
+        self.network.note(self.me, f"has evidence against {first.signer}: {first} | {second}")
+
     def proposed(self, block: Block) -> None:
         self.proposals.append((self.now, block))
         self.network.note(self.me, f"proposes h{block.height} {short(block.id)}")
@@ -177,6 +189,7 @@ class Network:
         settings: Settings,
         *,
         validators: Sequence[int] | None = None,
+        weights: Sequence[int] | None = None,
         edges: Iterable[tuple[int, int]] | None = None,
         twins: Iterable[int] = (),
         delay: Callable[[int, int], int] | None = None,
@@ -188,6 +201,7 @@ class Network:
         self.nodes = nodes
         self.settings = settings
         self.validators = tuple(range(nodes) if validators is None else validators)
+        self.weights = tuple(weights or (1_000_000,) * nodes)
         self.edges = [(a, b) for a in range(nodes) for b in range(a)] if edges is None else list(edges)
         self.delay = delay or (lambda source, target: 0)
         self.identities = identities or KeyedHash(0)
@@ -338,208 +352,3 @@ class Network:
                 place.checked += 1
                 agreed = self.agreed.setdefault(block.height, block.id)
                 assert agreed == block.id, f"two final blocks at height {block.height}"
-
-
-# ------------------------------------------------------------------------------------------------------- transcripts
-
-
-def replay(path: Path) -> None:
-    """Run a transcript and compare. Raises AssertionError with the whole of what happened where it differs."""
-    text = path.read_text(encoding="utf-8")
-    happened = "".join(_rerun(text)).rstrip() + "\n"
-    if os.environ.get("NETSIM_REWRITE"):
-        path.write_text(happened, encoding="utf-8")
-    assert happened == text, f"{path.name} differs; what happens now is:\n{happened}"
-
-
-def _rerun(text: str) -> Iterator[str]:
-    """The same transcript with what happens now. Commands end with a line of dashes or an empty one, results with an
-    empty one."""
-    transcript = _Transcript()
-    happened: list[str] | None = None  # of the commands since the last result
-    skipping = False
-    for line in [*text.rstrip().splitlines(), ""]:
-        command = line and line != "----" and not line.startswith("#") and not skipping
-        if command:
-            happened = (happened or []) + transcript.run(line)
-        if not line:
-            if happened is not None:
-                yield "\n".join(("----", *(happened or ["ok"]), ""))
-            yield "\n"
-            happened, skipping = None, False
-        elif line == "----":
-            skipping = True
-        elif not skipping:
-            yield line + "\n"
-
-
-class _Transcript:
-    """The commands of a transcript, one method each."""
-
-    def __init__(self) -> None:
-        self.network = Network(0, settings())
-        self.gossip = dict.fromkeys(MESSAGE_KINDS, strategy("direct"))
-
-    def run(self, line: str) -> list[str]:
-        """Execute one line; what happened, line by line."""
-        command, *words = line.split()
-        options = dict(word.split("=", 1) for word in words if "=" in word)
-        arguments = [word for word in words if "=" not in word]
-        lines: list[str] = getattr(self, f"do_{command}")(*arguments, **options)
-        return lines + self._notes()
-
-    def do_gossip(self, name: str, kind: str = "", **parameters: str) -> list[str]:
-        """How messages spread in the networks that follow, of one kind or of all. Durations have their unit: 20ms."""
-        entry = catalogue.find("gossip", name)
-        assert entry is not None
-        declared = {parameter.name: parameter for parameter in entry.parameters}
-        given = {key: read_parameter(declared[key], value) for key, value in parameters.items()}
-        for one in MESSAGE_KINDS:
-            if kind in ("", one):
-                self.gossip[one] = strategy(name, **given)
-        return []
-
-    def do_nodes(self, count: str, edges: str = "", ring: str = "", **parameters: str) -> list[str]:
-        """A new network. Durations in ms; edges as pairs of digits, separated by commas."""
-        values: dict[str, Any] = {name: int(value) if value.isdigit() else value for name, value in parameters.items()}
-        for name in ("block_interval", "timeout"):
-            if name in values:
-                values[name] *= MS
-        nodes = int(count)
-        overlay = [(node, (node + 1) % nodes) for node in range(nodes)] if ring else None
-        if edges:
-            overlay = [(int(pair[0]), int(pair[1])) for pair in edges.split(",")]
-        self.network = Network(nodes, settings(gossip=dict(self.gossip), **values), edges=overlay)
-        self.network.start()
-        return []
-
-    def do_submit(self, node: str, count: str, size: str = "10") -> list[str]:
-        """A moment later, clients of a node submit transactions of that many bytes."""
-        self.network.wait(1)
-        self.network.submit(int(node), int(count), int(size))
-        return []
-
-    def do_deliver(self, **filters: str) -> list[str]:
-        """Deliver what matches, and whatever matches of what comes of it, until nothing does."""
-        lines = []
-        while copies := self._first(filters):
-            lost = [copy for copy in copies if not self.network.deliver(copy)]
-            lines.append(_line([copy for copy in copies if copy not in lost], lost))
-            lines += self._notes()
-        return lines
-
-    def do_drop(self, **filters: str) -> list[str]:
-        """Lose what is on its way and matches."""
-        lines = []
-        while copies := self._first(filters):
-            lines.append(_line([], copies))
-        return lines
-
-    def do_double(self, **filters: str) -> list[str]:
-        """Send a second copy of what is on its way and matches."""
-        lines = []
-        for copy in sorted(envelope for envelope in self.network.queue if _matches(envelope, filters)):
-            self.network.post(copy.source, copy.target, copy.message)
-            lines.append(_line([copy]) + " again")
-        return lines
-
-    def do_wait(self, duration: str) -> list[str]:
-        """Let time pass, in ms."""
-        self.network.wait(int(duration) * MS)
-        return []
-
-    def do_cut(self, *groups: str) -> list[str]:
-        """Partition the network into groups of nodes."""
-        self.network.groups = [frozenset(map(int, group)) for group in groups]
-        return []
-
-    def do_heal(self) -> list[str]:
-        """End the partition."""
-        self.network.groups = []
-        return []
-
-    def do_crash(self, nodes: str) -> list[str]:
-        """Kill nodes."""
-        for node in map(int, nodes):
-            self.network.crash(node)
-        return []
-
-    def do_restart(self, nodes: str) -> list[str]:
-        """Start nodes again."""
-        for node in map(int, nodes):
-            self.network.restart(node)
-        return []
-
-    def do_propose(self, node: str, view: str, created: str, to: str) -> list[str]:
-        """Put into a node's mouth a proposal for the height above its head, which its program would not make."""
-        world = self.network.places[int(node)]
-        assert world.participant is not None
-        head = world.participant.chain.head
-        block = Block(head.height + 1, head.id, world.me, int(created))
-        message = PrePrepare(world.me, b"", int(view), block).signed(world.sign)
-        for target in map(int, to):
-            self.network.post(world.place, target, message)
-        return []
-
-    def do_falsify(self) -> list[str]:
-        """Let a new view that is on its way propose nothing anew, whatever its view changes call for."""
-        copies = self._first({"kind": "NewView"})
-        world, message = self.network.places[copies[0].source], copies[0].message
-        assert isinstance(message, NewView)
-        false = msgspec.structs.replace(message, signature=b"", proposals=()).signed(world.sign)
-        for copy in copies:
-            self.network.post(copy.source, copy.target, false)
-        return [_line(copies) + f" becomes {false}"]
-
-    def do_status(self) -> list[str]:
-        """Where each node stands."""
-        lines = []
-        for world in self.network.places:
-            if world.participant is None:
-                lines.append(f"{world.me} is down")
-            else:
-                head, replica = world.participant.chain.head, world.participant.consensus
-                assert isinstance(replica, PBFT)
-                state = "in" if replica.active else "waits for"
-                lines.append(f"{world.me} {state} v{replica.view}, head h{head.height} {short(head.id)}")
-        return lines
-
-    def _first(self, filters: Mapping[str, str]) -> list[Envelope]:
-        """Take the copies of the first message that matches."""
-        first = min((envelope for envelope in self.network.queue if _matches(envelope, filters)), default=None)
-        if first is None:
-            return []
-
-        def same(envelope: Envelope) -> bool:
-            return envelope.message is first.message and envelope.source == first.source and _matches(envelope, filters)
-
-        return self.network.take(same)
-
-    def _notes(self) -> list[str]:
-        """What the nodes did since the last time; the same of several in one line."""
-        lines: list[tuple[str, str]] = []
-        for node, text in self.network.notes:
-            if lines and lines[-1][1] == text:
-                lines[-1] = lines[-1][0] + str(node), text
-            else:
-                lines.append((str(node), text))
-        self.network.notes.clear()
-        return [f"  {nodes} {text}" for nodes, text in lines]
-
-
-def _line(arrived: Sequence[Envelope], lost: Sequence[Envelope] = ()) -> str:
-    """The copies of one message: from whom, to whom, and to whom it was lost."""
-    first = (*arrived, *lost)[0]
-    line = f"{first.source}->{''.join(str(copy.target) for copy in arrived)} {first.message}"
-    return line + (f" (lost to {''.join(str(copy.target) for copy in lost)})" if lost else "")
-
-
-def _matches(envelope: Envelope, filters: Mapping[str, str]) -> bool:
-    """`by` and `to` are sets of digits; `kind` names message types, separated by commas; `height` is one number."""
-    name, height = type(envelope.message).__name__, str(envelope.message.about[1])
-    return (
-        str(envelope.source) in filters.get("by", str(envelope.source))
-        and str(envelope.target) in filters.get("to", str(envelope.target))
-        and name in filters.get("kind", name).split(",")
-        and height == filters.get("height", height)
-    )

@@ -1,0 +1,138 @@
+"""Proposals in the order of the tree: what lacks its parent waits, and somebody is asked for what is missing.
+
+The network loses messages, and blocks arrive in any order. A proposal is handed on when the block below is known here;
+until then it waits, and the one who sent it is asked for the ancestors, after a while the next neighbour. The answer is
+the proposals as their authors signed them, so they prove themselves and are treated like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
+
+from netsim.node.block import Block, short, short_id
+from netsim.node.chain import Chain
+from netsim.node.context import Context
+from netsim.node.fields import Digest, Natural
+from netsim.node.message import About, Message
+
+ANCESTRY = "ancestry"  # the timer
+CHUNK = 64  # most proposals in answer to one question
+CHUNK_BYTES = 4 << 20  # no further one is sent after so much
+WAITING = 1024  # most proposals that wait for their parents
+
+
+class Missing(Message, frozen=True, tag=34):
+    """The asking node lacks this block, and may lack its ancestors above this height."""
+
+    relayed = False
+
+    block: Digest
+    height: Natural
+
+    @cached_property
+    def about(self) -> About:
+        return short_id(self.block), self.height, -1
+
+    def __str__(self) -> str:
+        return f"Missing {short(self.block)} above h{self.height}"
+
+
+class Proposal(Protocol):
+    """A message that brings a block."""
+
+    @property
+    def block(self) -> Block: ...
+
+
+P = TypeVar("P", bound=Proposal)
+
+
+class Ancestry(Generic[P]):
+    """The proposals that wait at one node, and its questions and answers."""
+
+    def __init__(self, context: Context, chain: Chain, retry: int, accept: Callable[[int, P], None]) -> None:
+        """`accept(sender, proposal)` is called once its parent is held by the chain, final or open; it should have the
+        chain remember the block if the proposal is good. `retry`: ns until another node is asked."""
+        self._context = context
+        self._chain = chain
+        self._retry = retry
+        self._accept = accept
+        self._waiting: dict[bytes, list[P]] = {}  # by the block that is missing
+        self._wanted: dict[bytes, int] = {}  # what is missing, and who is asked next: it said something about it
+        self._running = False  # whether the timer runs
+        self._turn = 0
+
+    def receive(self, sender: int, proposal: P) -> None:
+        """Hand a proposal on, and what has waited for it; or let it wait."""
+        if self._chain.get(proposal.block.parent) is None:
+            self._wait(sender, proposal)
+            return
+        ready = [proposal]
+        while ready:
+            following = ready.pop()
+            self._accept(sender, following)
+            if self._chain.get(following.block.id) is not None:
+                self._wanted.pop(following.block.id, None)
+                ready += self._waiting.pop(following.block.id, ())
+
+    def want(self, sender: int, block: bytes) -> None:
+        """A block is known by its id alone, from somebody who should have it."""
+        if block not in self._wanted and self._chain.get(block) is None and len(self._wanted) < WAITING:
+            self._wanted[block] = sender
+            self._ask(sender, block)
+
+    def prune(self) -> None:
+        """What is at or below the last final height is not missing any more."""
+        height = self._chain.height
+        for block, waiting in list(self._waiting.items()):
+            waiting[:] = [proposal for proposal in waiting if proposal.block.height > height]
+            if not waiting:
+                del self._waiting[block]
+                self._wanted.pop(block, None)
+
+    def on_timer(self) -> None:
+        """A while has passed: ask somebody else for what is still missing."""
+        self._running = False
+        peers = [node for node in self._context.peers if node != self._context.me]
+        for block in list(self._wanted):
+            if self._chain.get(block) is not None:
+                del self._wanted[block]
+            elif peers:
+                self._turn += 1
+                self._ask(peers[self._turn % len(peers)], block)
+
+    def answer(self, sender: int, message: Missing, held: Callable[[bytes], P | None]) -> None:
+        """Send somebody the proposals that it lacks, lowest first. `held`: the proposal of a block, if it is here."""
+        found: list[P] = []
+        proposal = held(message.block)
+        while proposal is not None and proposal.block.height > message.height:
+            found.append(proposal)
+            proposal = held(proposal.block.parent)
+        size = 0
+        for proposal in found[::-1][:CHUNK]:
+            assert isinstance(proposal, Message)
+            self._context.send(sender, proposal)
+            size += proposal.size
+            if size > CHUNK_BYTES:
+                break
+
+    def _wait(self, sender: int, proposal: P) -> None:
+        parent = proposal.block.parent
+        waiting = self._waiting.setdefault(parent, [])
+        if sum(map(len, self._waiting.values())) < WAITING and proposal not in waiting:
+            waiting.append(proposal)
+        if parent not in self._waiting_parents():
+            self.want(sender, parent)
+
+    def _waiting_parents(self) -> set[bytes]:
+        """Blocks that wait themselves: their own ancestors are asked for, not they."""
+        return {proposal.block.id for waiting in self._waiting.values() for proposal in waiting}
+
+    def _ask(self, node: int, block: bytes) -> None:
+        if node != self._context.me:
+            self._context.send(node, Missing(block, self._chain.height))
+        if not self._running:
+            self._running = True
+            self._context.set_timer(ANCESTRY, self._retry)
