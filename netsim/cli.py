@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from enum import Enum
@@ -13,13 +14,14 @@ import typer
 from netsim import __version__, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from netsim.engine.plan import Plan
     from netsim.engine.tally import Tally
     from netsim.network import Network
     from netsim.report.progress import Progress
-    from netsim.scenario import Scenario
+    from netsim.scenario import Point, Scenario
+    from netsim.sweep import Run
 
 WRONG, INCOMPLETE = 2, 4
 
@@ -78,6 +80,8 @@ def run(
     plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
     for note in loaded.notes:
         typer.echo(f"note: {note}", err=True)
+    if loaded.sweep:
+        typer.echo("note: this runs the scenario without its sweep; `netsim sweep` runs every combination", err=True)
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
@@ -102,10 +106,12 @@ def run(
 
 @app.command()
 def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> None:
-    """Validate a scenario and say what it would start, and start nothing."""
+    """Validate a scenario, with every point of its sweep, and say what it would start, and start nothing."""
     loaded = _load(scenario, set_ or (), seed)
+    points = _points(scenario, (), list(set_ or ()), seed) if loaded.sweep else []
     plan = _plan(scenario, loaded, emulated=True)
     from netsim.engine.layout import places, shortest_link
+    from netsim.scenario.model import names_of
 
     processes = places(plan)
     shortest = shortest_link(plan, processes)
@@ -117,11 +123,66 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
     typer.echo(f"  processes   {len(processes)}")
     if shortest is not None:
         typer.echo(f"  lookahead   {shortest / 1e6:.3f} ms, the shortest link between two processes")
+    if points:
+        typer.echo(f"  sweep       {len(points)} points, by {' × '.join(points[0].values) or 'nothing'}")
     for note in loaded.notes:
         typer.echo(f"  note        {note}")
+    if loaded.finality_depth is not None:
+        typer.echo(f"  final       {loaded.finality_depth} blocks deep")
+    for item in loaded.misbehaviour:
+        names = ", ".join(names_of(item.nodes, loaded.nodes, loaded.sites))
+        typer.echo(f"  Byzantine   {names}: {item.does} from {item.at / 1e9:g} s")
     for fault in loaded.faults:
         end = "the end" if fault.end is None else f"{fault.end / 1e9:g} s"
         typer.echo(f"  fault       {fault.at / 1e9:g} s to {end}: {fault.says}")
+
+
+@app.command()
+def sweep(
+    scenario: ScenarioFile,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="KEY=A,B,C", help="Vary a key, as in sites.suzhou.nodes=4,8,16; repeatable."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each point, their seeds counting up.")] = 10,
+    set_: Settings = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The first seed, else the scenario's.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="A folder for results.csv; else under runs/.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=1000, help="Processes; else one for each core.")] = None,
+) -> None:
+    """Simulate every combination of what varies, with several seeds each."""
+    from netsim.run import new_folder
+    from netsim.sweep import SweepError, table, write
+    from netsim.sweep import sweep as run_sweep
+
+    overrides = list(set_ or ())
+    first = _load(scenario, overrides, seed)
+    if first.trace == "full" and not any(override.startswith("trace=") for override in overrides):
+        overrides.append("trace=blocks")  # which has all that is measured here
+    points = _points(scenario, vary or (), overrides, seed)
+    for point in points:
+        _plan(scenario, point.scenario, emulated=False)
+    typer.echo(f"{len(points)} points × {seeds} seeds", err=True)
+    runs: list[Run] = []
+    try:
+        folder = _folder(out) if out is not None else new_folder(first, latest=False)
+        try:
+            for one in run_sweep(points, range(first.seed, first.seed + seeds), jobs or os.cpu_count() or 1):
+                runs.append(one)
+                if sys.stderr.isatty():
+                    typer.echo(f"\r{len(runs)} of {len(points) * seeds} runs ", err=True, nl=False)
+        finally:
+            write(points, runs, folder)
+    except SweepError as error:
+        _fail(INCOMPLETE, str(error))
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    rows = list(table(points, runs))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    typer.echo(f"Means over {seeds} seeds ± 95 % intervals; every run is in {folder / 'results.csv'}")
+    raise typer.Exit(max(run.exit_code for run in runs))
 
 
 @app.command()
@@ -183,8 +244,15 @@ def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -
 
 
 @app.command(name="list")
-def list_(what: Annotated[str, typer.Argument(metavar="WHAT", help="; ".join((*catalogue.KINDS, "defaults")))]) -> None:
-    """What a scenario may name: protocols, access profiles, topologies, … and every default."""
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", help="; ".join((*catalogue.KINDS, "defaults", "one of the names", "file.py:Class"))
+        ),
+    ],
+) -> None:
+    """What a scenario may name: protocols, access profiles, topologies, … and every default; or one of them."""
     if what == "defaults":
         from netsim.scenario import defaults
 
@@ -193,15 +261,35 @@ def list_(what: Annotated[str, typer.Argument(metavar="WHAT", help="; ".join((*c
         for key, value, says in rows:
             typer.echo(f"{key:<{width}}  {value:<14} {says}".rstrip())
         return
-    if what not in catalogue.KINDS:
+    if what in catalogue.KINDS:
+        for entry in catalogue.entries(what):
+            _print_entry(entry)
+        return
+    try:
+        found = [one for kind in catalogue.KINDS if (one := catalogue.find(kind, what)) is not None]
+    except ValueError as error:
+        _fail(WRONG, f"`{what}`, {error}")
+    if not found:
         _fail(WRONG, f"nothing is called {what!r}; there are {', '.join(catalogue.KINDS)} and defaults")
-    for entry in catalogue.entries(what):
-        typer.echo(f"{entry.name}{'' if entry.built else '  (planned, not built yet)'}\n    {entry.says}")
-        for name, fact in entry.facts:
-            typer.echo(f"    {name}: {fact}")
-        for parameter in entry.parameters:
-            default = "must be given" if parameter.default is None else f"default {parameter.default}"
-            typer.echo(f"    {parameter.name:<16} {default:<18} {parameter.says}")
+    for entry in found:
+        _print_entry(entry)
+
+
+def _print_entry(entry: catalogue.Entry) -> None:
+    """An entry with what it declares."""
+    typer.echo(f"{entry.name}{'' if entry.built else '  (planned, not built yet)'}\n    {entry.says}")
+    for name, fact in entry.facts:
+        typer.echo(f"    {name}: {fact}")
+    keys = [
+        (parameter.name, "must be given" if parameter.default is None else parameter.default, parameter.says)
+        for parameter in entry.parameters
+    ]
+    names, defaults = (max((len(key[column]) for key in keys), default=0) for column in (0, 1))
+    for key, default, says in keys:
+        typer.echo(f"    {key:<{names}}  {default:<{defaults}}  {says}")
+    for preset in entry.presets:
+        values = ", ".join(f"{name} {value}" for name, value in preset.values)
+        typer.echo(f"    preset {preset.name}: {preset.says}{f' ({values})' if values else ''}")
 
 
 def _load(path: Path, overrides: list[str] | tuple[str, ...], seed: int | None) -> Scenario:
@@ -210,6 +298,19 @@ def _load(path: Path, overrides: list[str] | tuple[str, ...], seed: int | None) 
 
     try:
         return load(path, overrides=overrides, seed=seed, catalogue=catalogue)
+    except ScenarioError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(WRONG) from None
+
+
+def _points(path: Path, vary: Sequence[str], overrides: Sequence[str], seed: int | None) -> list[Point]:
+    """Every point of a sweep, or exit code 2 with every problem on a line of its own."""
+    from netsim.scenario import ScenarioError
+    from netsim.scenario import points as read_points
+
+    try:
+        return read_points(path, vary=vary, overrides=overrides, seed=seed, catalogue=catalogue)
     except ScenarioError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)

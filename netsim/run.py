@@ -53,8 +53,9 @@ class Result:
     twin_differs: str = ""  # where the twin first differs, in words
 
 
-def new_folder(scenario: Scenario, runs: Path = Path("runs")) -> Path:
-    """A fresh folder for a run under `runs`, named after the scenario and the hour; `runs/latest` points at it.
+def new_folder(scenario: Scenario, runs: Path = Path("runs"), latest: bool = True) -> Path:
+    """A fresh folder for a run under `runs`, named after the scenario and the hour; `runs/latest` points at it, unless
+    it is for something else than a run.
 
     Raises OSError where it cannot be made.
     """
@@ -66,6 +67,8 @@ def new_folder(scenario: Scenario, runs: Path = Path("runs")) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
+        if not latest:
+            return folder
         pointer = runs / f".latest-{os.getpid()}"
         with suppress(OSError):  # a file system without links has no `latest`
             pointer.symlink_to(folder.name)
@@ -97,15 +100,14 @@ def run(
     try:
         work.mkdir()
         (folder / "scenario.yaml").write_text(_without_password(scenario), encoding="utf-8")
+        if plan.scenario.consensus.code is not None:  # so that the run's scenario can be run again from its folder
+            shutil.copy(plan.scenario.consensus.code, folder)
         log.info("%s, seed %d, %s, trace %s", scenario.name, scenario.seed, engine, scenario.trace)
         if engine == "emulate":
             options: dict[str, Any] = {} if silence_s is None else {"silence_s": silence_s}
             recorded, end = _emulate(plan, work, broker, observe, wrap, options, log)
         else:
-            from netsim.engine.simulator import simulate
-
-            recorded = simulate(plan, work, _phase(observe, "simulate"))
-            end = _WHOLE if recorded.header.fidelity.complete else _INTERRUPTED
+            recorded, end = _simulate(plan, work, observe, log)
         recorded.header.wall_s = time.monotonic() - started
         if engine == "emulate" and end is _WHOLE:
             end = _compare_with_twin(plan, work, recorded, observe, log)
@@ -148,9 +150,21 @@ def _emulate(
     return emulated.trace, _INTERRUPTED
 
 
+def _simulate(plan: Plan, work: Path, observe: Observe | None, log: logging.Logger) -> tuple[Trace, _End]:
+    """The trace of a simulation, and how it ended."""
+    from netsim.engine.simulator import NodeFailed, simulate
+
+    try:
+        recorded = simulate(plan, work, _phase(observe, "simulate"))
+    except NodeFailed as failed:
+        log.error("%s", failed, exc_info=failed.__cause__)
+        return failed.trace, _End(str(failed), INCOMPLETE)
+    return recorded, _WHOLE if recorded.header.fidelity.complete else _INTERRUPTED
+
+
 def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe | None, log: logging.Logger) -> _End:
     """Simulate the same scenario and hold the emulation's trace against it. The emulation stands without."""
-    from netsim.engine.simulator import simulate
+    from netsim.engine.simulator import NodeFailed, simulate
     from netsim.engine.twin import difference
 
     fidelity = recorded.header.fidelity
@@ -159,6 +173,8 @@ def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe
         if not twin.header.fidelity.complete:
             return _INTERRUPTED
         differs = "" if twin.digest() == recorded.digest() else difference(recorded, twin)
+    except NodeFailed as error:
+        return _End(f"in the twin {error}", INCOMPLETE)
     except OSError as error:
         return _End(f"the twin could not be simulated: {error.strerror or error}", INCOMPLETE)
     except KeyboardInterrupt:

@@ -36,6 +36,7 @@ HOP_COLUMNS = ("message", "receiver", "part", "nanoseconds")
 KINDS: dict[str, str] = {
     "start": "the node begins; detail: its incarnation",
     "crash": "the node is killed; detail: its incarnation",
+    "freeze": "the node stops, to go on later; detail: how much later, ns",
     "send": "message, bytes of one copy; peer: the only addressee or −1; detail: copies · 256 + message type",
     "deliver": "the CPU takes a message up; peer: who sent it; detail: message type",
     "drop": "a message is lost at its receiver; peer: who sent it; detail: why, an index into DROPS",
@@ -48,7 +49,8 @@ KINDS: dict[str, str] = {
     "round": "the node enters a further round (view) for this height",
     "timeout": "the protocol's own timer ran out at this height and round",
     "reject": "a message was malformed, forged or foreign, and dropped; detail: 63 bits of blake2b of the reason",
-    "evidence": "two signed messages contradict each other; peer: their author; detail: 63 bits of the second's hash",
+    "evidence": "the second of two signed messages that contradict each other; peer: their author; detail: what both "
+    "are about: 55 bits of a hash, and the message type",
     "displaced": "the event handled next came too late and was moved; detail: how far, ns",
     "sent": "total at the end of an incarnation; height: copies; bytes; detail: message type",
     "delivered": "likewise, messages taken up",
@@ -66,6 +68,7 @@ LEFT_OUT: dict[Level, frozenset[str]] = {
     "summary": _MESSAGES | {"submit", "include"},
 }
 
+TAG_BITS = 8  # of a message type, where it stands below something else
 FIRST_CONTROL_TAG = 128  # message types from here on are what gossip strategies say among themselves
 
 SEQUENCE_BITS, _INCARNATION_BITS = 36, 8
@@ -122,6 +125,20 @@ class Fidelity(msgspec.Struct):
     max_displacement_ns: int = 1_000_000
 
 
+class Evidence(msgspec.Struct, frozen=True, array_like=True):
+    """Two messages with one author's signature that a correct node would not both have signed, as on the wire."""
+
+    time_ns: int
+    witness: int
+    accused: int
+    about: int  # the detail of the row
+    first: bytes
+    second: bytes
+
+
+MOST_EVIDENCE = 100  # contradictions of which the messages are kept: the earliest, each once
+
+
 class Header(msgspec.Struct):
     """What every reader of a trace needs to know beside its rows."""
 
@@ -148,11 +165,13 @@ class Header(msgspec.Struct):
     fidelity: Fidelity
     block_interval_ns: int = 0
     wall_s: float = 0.0
+    evidence: list[Evidence] = []  # not in the digest: signatures differ between the engines
     schema: int = 1
+    weights: list[int] = []  # of a protocol that mines: hash rates by node, in millionths; else empty
 
 
 class Recorder:
-    """Appends rows to two binary files, `path` with the suffixes .events and .hops.
+    """Appends rows to two binary files, `path` with the suffixes .events and .hops; and evidence to a third.
 
     Rows are flat integers in one list, much cheaper than an object each.
     """
@@ -162,6 +181,12 @@ class Recorder:
         self.hops: list[int] = []
         self._rows_file: BinaryIO = path.with_suffix(".events").open("ab", buffering=0)
         self._hops_file: BinaryIO = path.with_suffix(".hops").open("ab", buffering=0)
+        self._evidence_path = path.with_suffix(".evidence")
+        self._evidence: list[Evidence] = []
+
+    def accuse(self, evidence: Evidence) -> None:
+        """Keep two messages that contradict each other."""
+        self._evidence.append(evidence)
 
     def flush(self) -> None:
         """Hand all rows to the operating system: they survive this process from here on."""
@@ -169,6 +194,10 @@ class Recorder:
             if values:
                 _write_all(file, _little_endian(values))
                 values.clear()
+        if self._evidence:  # rare: no file is open for it
+            with self._evidence_path.open("ab", buffering=0) as file:
+                _write_all(file, b"".join(map(_framed, self._evidence)))
+            self._evidence.clear()
 
     def close(self) -> None:
         """Flush and close."""
@@ -182,6 +211,15 @@ def _little_endian(values: list[int]) -> bytes:
     if sys.byteorder == "big":
         data.byteswap()
     return data.tobytes()
+
+
+_EVIDENCE = msgspec.msgpack.Decoder(Evidence)
+_LENGTH = 4  # bytes before each piece of evidence
+
+
+def _framed(evidence: Evidence) -> bytes:
+    data = msgspec.msgpack.encode(evidence)
+    return len(data).to_bytes(_LENGTH, "big") + data
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
@@ -254,7 +292,27 @@ def gather(header: Header, paths: Sequence[Path]) -> Trace:
     """Merge what the processes wrote. `paths` in an order in which each node's incarnations follow each other."""
     events = _load(paths, ".events", len(COLUMNS))
     hops = _load(paths, ".hops", len(HOP_COLUMNS))
+    header.evidence = _earliest(paths)
     return Trace(header, _by_column(events, 1), _by_column(hops, 1))
+
+
+def _earliest(paths: Iterable[Path]) -> list[Evidence]:
+    """What the processes kept of contradictions: each once, as whoever noticed it first kept it."""
+    kept = (evidence for path in paths for evidence in _read_evidence(path.with_suffix(".evidence")))
+    earliest: dict[tuple[int, int], Evidence] = {}
+    for evidence in sorted(kept, key=lambda evidence: (evidence.time_ns, evidence.witness)):
+        earliest.setdefault((evidence.accused, evidence.about), evidence)
+    return list(earliest.values())[:MOST_EVIDENCE]
+
+
+def _read_evidence(file: Path) -> Iterable[Evidence]:
+    data = file.read_bytes() if file.exists() else b""
+    while len(data) > _LENGTH:
+        end = _LENGTH + int.from_bytes(data[:_LENGTH], "big")
+        if end > len(data):
+            return  # a kill may cut the last one
+        yield _EVIDENCE.decode(data[_LENGTH:end])
+        data = data[end:]
 
 
 def _load(paths: Iterable[Path], suffix: str, width: int) -> NDArray[np.int64]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import netsim
 
 ROOT = Path(__file__).parents[1]
 SMALL = """
@@ -27,26 +28,6 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(SMALL, encoding="utf-8")
     return path
-
-
-def netsim(folder: Path, *arguments: object, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    """Run netsim in a folder; `limit`: no file may become larger than that (bytes)."""
-
-    def limited() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    done = subprocess.run(
-        [sys.executable, "-m", "netsim", *map(str, arguments)],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        preexec_fn=limited,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def test_a_run_leaves_a_folder_and_prints_a_table(small: Path, tmp_path: Path) -> None:
@@ -97,7 +78,7 @@ def test_a_failed_expectation_is_exit_code_1(small: Path, tmp_path: Path) -> Non
 WRONG = {
     "an unknown key": (["--set", "durration=3 s"], "did you mean `duration`?"),
     "a quantity without its unit": (["--set", "duration=3"], "--set duration"),
-    "a feature that is planned": (["--set", "clocks={skew: 5 ms}"], "not built yet"),
+    "a feature that is planned": (["--set", "workload.clients={number: 5}"], "not built yet"),
     "an option that there is not": (["--sed", "3"], "--sed"),
     "an engine that there is not": (["--engine", "guess"], "guess"),
     "a broker that cannot be": (["--broker", "http://nowhere"], "broker"),
@@ -175,6 +156,48 @@ def test_list_of_something_else_is_exit_code_2(tmp_path: Path) -> None:
     done = netsim(tmp_path, "list", "protocol")
     assert done.returncode == 2
     assert "protocols" in done.stderr
+
+
+def test_list_prints_presets(tmp_path: Path) -> None:
+    assert "preset fisco-bcos: FISCO BCOS" in netsim(tmp_path, "list", "pbft").stdout
+
+
+def test_a_sweep_prints_a_table_and_leaves_its_runs(small: Path, tmp_path: Path) -> None:
+    options = ("--vary", "backbone.delay=10 ms,20 ms", "--seeds", 2, "--out", "here")
+    done = netsim(tmp_path, "sweep", small, *options)
+    assert done.returncode == 0, done.stderr
+    heading, *rows, _ = done.stdout.splitlines()
+    assert heading.startswith("backbone.delay  finality p50 ms")
+    assert [row.split()[:2] for row in rows] == [["10", "ms"], ["20", "ms"]]
+    assert "± 0.0" in rows[0]
+    lines = (tmp_path / "here" / "results.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 5
+    again = netsim(tmp_path, "run", "here/point-002.yaml", "--seed", 2, "--engine", "simulate", "--json")
+    assert json.loads(again.stdout)["trace_digest"] in lines[4]
+
+
+def test_a_sweep_with_a_point_that_is_wrong_starts_nothing(small: Path, tmp_path: Path) -> None:
+    done = netsim(tmp_path, "sweep", small, "--vary", "consensus.quorum=3,9")
+    assert done.returncode == 2
+    assert "`quorum` is 9, and there are 4 validators (consensus.quorum = 9)" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_fails_where_an_expectation_does(small: Path, tmp_path: Path) -> None:
+    expected = "expect={blocks.finalised: {min: 1000}}"
+    done = netsim(tmp_path, "sweep", small, "--seeds", 1, "--set", expected, "--out", "here")
+    assert done.returncode == 1
+    assert "failed" in done.stdout
+
+
+def test_check_counts_the_points_of_a_sweep_and_a_run_is_without_it(small: Path, tmp_path: Path) -> None:
+    small.write_text(f"{SMALL}sweep: {{consensus.window: [1, 2], sites.suzhou.nodes: [2, 3, 4]}}\n", encoding="utf-8")
+    assert "sweep       6 points, by consensus.window × sites.suzhou.nodes" in netsim(tmp_path, "check", small).stdout
+    done = netsim(tmp_path, "run", small, "--engine", "simulate", "--out", "here")
+    assert done.returncode == 0
+    assert "without its sweep" in done.stderr
+    assert netsim(tmp_path, "check", small, "--set", "sites.suzhou.nodes=2").returncode == 0
+    assert netsim(tmp_path, "check", small, "--set", "sweep.consensus.window=[0]").returncode == 2
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_the_quick_slice_agrees_in_every_line() -> None:
     code, output = run("--quick", "--json")
     rows = json.loads(output)
-    assert {row["group"] for row in rows} == {"radio", "links", "gossip", "agreement"}
+    assert {row["group"] for row in rows} == {"radio", "links", "gossip", "agreement", "forks"}
     assert [row for row in rows if row["agrees"] == "no"] == []
     assert code == 0
     emulated = [row for row in rows if row["emulated"] is not None]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
+from netsim.catalogue import own
 from netsim.catalogue.brokers import BROKERS
 from netsim.catalogue.entry import KINDS, Entry, Kind, Parameter, Preset, Unit
 from netsim.catalogue.faults import FAULTS
@@ -42,20 +44,28 @@ class Catalogue(Protocol):
     def entries(self, kind: Kind) -> Iterator[Entry]:
         """The entries of one kind, planned ones included."""
 
-    def find(self, kind: Kind, name: str) -> Entry | None:
-        """The entry of that kind and name, or None."""
+    def find(self, kind: Kind, name: str, folder: Path | None = None) -> Entry | None:
+        """The entry of that kind and name, or None; `folder`: where a protocol that is a file is looked for."""
 
     def load(self, entry: Entry) -> Any:
         """What implements an entry."""
 
 
 def entries(kind: Kind) -> Iterator[Entry]:
-    """The entries of one kind in the order of their declaration, planned ones included."""
-    return (entry for entry in ENTRIES if entry.kind == kind)
+    """The entries of one kind in the order of their declaration, planned ones included; then those of packages."""
+    yield from (entry for entry in ENTRIES if entry.kind == kind)
+    if kind == "protocols":
+        yield from own.points()
 
 
-def find(kind: Kind, name: str) -> Entry | None:
-    """The entry of that kind and name, or None."""
+def find(kind: Kind, name: str, folder: Path | None = None) -> Entry | None:
+    """The entry of that kind and name, or None.
+
+    A protocol may be "module:Class" or "file.py:Class", the file being looked for from `folder` on (the working
+    directory by default). Raises `own.OwnProtocolError`, a ValueError, where such a one cannot be used.
+    """
+    if kind == "protocols" and ":" in name:
+        return own.entry(name, folder or Path())
     return next((entry for entry in entries(kind) if entry.name == name), None)
 
 

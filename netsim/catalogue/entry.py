@@ -35,6 +35,7 @@ Unit = Literal[
     "bandwidth",
     "share",
     "rate",
+    "weight",
     "integer",
     "number",
     "choice",
@@ -51,8 +52,9 @@ class Parameter:
     """One key that an entry understands: its type, its default as a scenario would write it, and a sentence.
 
     `points` is a mapping from shares to durations; `counts` an integer, or a mapping from integers to shares; `pairs` a
-    list of pairs of nodes; `nodes` a list of nodes or sites. `choices` are all that a choice may be; with any other
-    unit they are words that may stand in place of the quantity (`auto`, `none`).
+    list of pairs of nodes; `nodes` a list of nodes or sites; `weight` a plain number that is kept in millionths.
+    `choices` are all that a choice may be; with any other unit they are words that may stand in place of the quantity
+    (`auto`, `none`).
     """
 
     name: str
@@ -86,6 +88,7 @@ class Entry:
     presets: tuple[Preset, ...] = ()
     depth: str | None = None  # of a protocol with probabilistic finality: the default of `finality: {depth: …}`
     weighs: Literal["hash_rate", "stake"] | None = None  # of a protocol that knows weights: the key that gives them
+    byzantine: bool = True  # of a protocol: whether any ⌊(n − 1) / 3⌋ validators may do whatever they please
 
     @property
     def built(self) -> bool:

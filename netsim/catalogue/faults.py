@@ -18,8 +18,19 @@ FAULTS = (
         "Nodes are killed, and restarted with what they had persisted when `for` is over",
         "netsim.scenario.model:Crash",
     ),
-    Entry("faults", "freeze", "Nodes are stopped, then continued"),
-    Entry("faults", "degrade", "Links become slower or lose more"),
+    Entry(
+        "faults",
+        "freeze",
+        "Nodes are stopped, then continued: what has come in the meantime is handled then, in its order",
+        "netsim.scenario.model:Freeze",
+    ),
+    Entry(
+        "faults",
+        "degrade",
+        "Links between sites become slower or lose more",
+        "netsim.scenario.model:Degrade",
+        facts=(("written", "{at: 45 s, for: 5 s, degrade: {between: [a, b], delay: +50 ms, loss: 5 %}}"),),
+    ),
     Entry(
         "faults",
         "churn",
@@ -31,5 +42,11 @@ FAULTS = (
     ),
     Entry("faults", "join", "Nodes are added"),
     Entry("faults", "leave", "Nodes go for good"),
-    Entry("faults", "asynchrony", "An adversary delays messages before the global stabilisation time"),
+    Entry(
+        "faults",
+        "asynchrony",
+        "An adversary delays messages, each by a part of `delay`, until the global stabilisation time",
+        "netsim.scenario.model:Asynchrony",
+        facts=(("written", "{until: 20 s, asynchrony: {delay: up to 5 s, targets: leader}}"),),
+    ),
 )

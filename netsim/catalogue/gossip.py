@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsim.catalogue.entry import Entry, Parameter
+from netsim.catalogue.entry import Entry, Parameter, Preset
 
 # What every relay understands that asks for what is announced.
 _RELAY = (
@@ -120,73 +120,30 @@ GOSSIP = (
         "A mesh per kind of message with lazy gossip beside it (libp2p)",
         "netsim.node.gossip.gossipsub:Gossipsub",
         (
+            Parameter("degree", "integer", "6", "D, neighbours that a mesh should have", minimum=1),
+            Parameter("degree_low", "integer", "5", "D_lo, the fewest, at most D", minimum=0),
+            Parameter("degree_high", "integer", "12", "D_hi, the most, at least D", minimum=1),
             Parameter(
-                "preset",
-                "choice",
-                "libp2p",
-                "whose parameters are meant by auto: D 6 of 5 to 12, 1 s; or D 8 of 6 to 12, 0.7 s",
-                choices=("libp2p", "ethereum"),
+                "degree_out", "integer", "2", "D_out, those among them that the node dialled, at most D/2", minimum=0
+            ),
+            Parameter("degree_lazy", "integer", "6", "D_lazy, the fewest that are told beyond the mesh", minimum=0),
+            Parameter("gossip_factor", "share", "25 %", "share of the others that are told"),
+            Parameter(
+                "heartbeat", "duration", "1 s", "between two repairs of the mesh and announcements beyond it", minimum=1
+            ),
+            Parameter("mcache_len", "integer", "5", "heartbeats for which a message can be asked for", minimum=1),
+            Parameter(
+                "mcache_gossip", "integer", "3", "heartbeats for which it is announced, at most `mcache_len`", minimum=0
             ),
             Parameter(
-                "degree", "integer", "auto", "D, neighbours that a mesh should have", choices=("auto",), minimum=1
-            ),
-            Parameter("degree_low", "integer", "auto", "D_lo, the fewest, at most D", choices=("auto",), minimum=0),
-            Parameter("degree_high", "integer", "auto", "D_hi, the most, at least D", choices=("auto",), minimum=1),
-            Parameter(
-                "degree_out",
-                "integer",
-                "auto",
-                "D_out, those among them that the node dialled, at most D/2",
-                choices=("auto",),
-                minimum=0,
-            ),
-            Parameter(
-                "degree_lazy",
-                "integer",
-                "auto",
-                "D_lazy, the fewest that are told beyond the mesh",
-                choices=("auto",),
-                minimum=0,
-            ),
-            Parameter("gossip_factor", "share", "auto", "share of the others that are told", choices=("auto",)),
-            Parameter(
-                "heartbeat",
-                "duration",
-                "auto",
-                "between two repairs of the mesh and announcements beyond it",
-                choices=("auto",),
-                minimum=1,
-            ),
-            Parameter(
-                "mcache_len",
-                "integer",
-                "auto",
-                "heartbeats for which a message can be asked for",
-                choices=("auto",),
-                minimum=1,
-            ),
-            Parameter(
-                "mcache_gossip",
-                "integer",
-                "auto",
-                "heartbeats for which it is announced, at most `mcache_len`",
-                choices=("auto",),
-                minimum=0,
-            ),
-            Parameter(
-                "seen_ttl",
-                "duration",
-                "auto",
-                "how long a node surely knows that it has seen a message",
-                choices=("auto",),
-                minimum=1,
+                "seen_ttl", "duration", "2 min", "how long a node surely knows that it has seen a message", minimum=1
             ),
             Parameter(
                 "flood_publish",
                 "choice",
-                "auto",
-                "whether a node sends its own messages to all neighbours; auto: yes",
-                choices=("auto", "yes", "no"),
+                "yes",
+                "whether a node sends its own messages to all neighbours",
+                choices=("yes", "no"),
             ),
             Parameter("prune_backoff", "duration", "1 min", "how long a pruned neighbour is not asked back"),
             Parameter("followup", "duration", "3 s", "how long a node waits for what it has asked for", minimum=1),
@@ -194,6 +151,20 @@ GOSSIP = (
         (
             ("messages", "2M-(N-1) copies per broadcast over a mesh of M links, beside what is flooded"),
             ("source", "libp2p specifications, gossipsub v1.1; Ethereum consensus specifications, p2p-interface"),
+        ),
+        (
+            Preset("libp2p", (), "gossipsub v1.1's own defaults, which are also those here"),
+            Preset(
+                "ethereum",
+                (
+                    ("degree", "8"),
+                    ("degree_low", "6"),
+                    ("heartbeat", "0.7 s"),
+                    ("mcache_len", "6"),
+                    ("seen_ttl", "385 s"),
+                ),
+                "Ethereum's beacon chain",
+            ),
         ),
     ),
 )

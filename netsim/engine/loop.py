@@ -26,8 +26,19 @@ from netsim.network import Drop, Inbound, Pass, Times, stream
 from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
 from netsim.node.message import Message, Signed
-from netsim.node.participant import Participant
-from netsim.trace import DROPS, PARTS, SEQUENCE_BITS, Recorder, message_id, text_id
+from netsim.node.misbehaviour import Program, participant
+from netsim.scenario.model import Freeze
+from netsim.trace import (
+    DROPS,
+    MOST_EVIDENCE,
+    PARTS,
+    SEQUENCE_BITS,
+    TAG_BITS,
+    Evidence,
+    Recorder,
+    message_id,
+    text_id,
+)
 
 FAULT, ARRIVAL, WORK, TRANSACTION, TIMER = range(5)
 FOREVER = 1 << 62
@@ -146,7 +157,7 @@ class Node:
         self.rng = Random()  # seeded at each start
         self.incarnation = incarnation
         self.since = since  # earlier events belong to the process that held the node before
-        self.participant: Participant | None = None  # None while the node is down
+        self.participant: Program | None = None  # None while the node is down
         self.time = 0  # logical time of the event being handled
         self.elapsed = 0  # work charged while handling it
         self.free = 0  # when the CPU has done all that it has begun
@@ -154,6 +165,9 @@ class Node:
         self.uplink = network.uplink(me, incarnation)
         self.downlink = network.downlink(me)
         self.last = (-1, 0, 0, 0)  # key of the last event, to see one that comes too late
+        clock = network.clocks[me]
+        self._clock = None if clock.true else clock
+        self.held: dict[int, int] = {}  # by sender: until when the adversary has held back what came last
         self._loop = loop
         self._store = store
         self._codes = plan.codes
@@ -163,6 +177,7 @@ class Node:
         self._events = 0  # keys of what the node causes at itself
         self._timers: dict[str, int] = {}
         self._rows = 0
+        self._accusations = 0  # those whose messages were kept
         self._cause = -1
         self._until = FOREVER  # when this incarnation ends: what its work would do later it does not do
         self._sent: dict[int, list[int]] = {}
@@ -175,7 +190,7 @@ class Node:
 
     @property
     def now(self) -> int:
-        return self.time
+        return self.time if self._clock is None else self._clock.shows(self.time)
 
     def send(self, to: int | Sequence[int], message: Message) -> None:
         receivers = [to] if isinstance(to, int) else list(to)
@@ -212,6 +227,8 @@ class Node:
     def set_timer(self, name: str, delay: int) -> None:
         self._events += 1
         self._timers[name] = self._events
+        if self._clock is not None:
+            delay = self._clock.lasts(self.time, delay)
         due = self.time + max(delay, 1)
         heappush(self._loop.heap, (due, TIMER, self.me, self._events, self.me, (self.incarnation, name)))
 
@@ -245,8 +262,13 @@ class Node:
         total[1] += message.size
 
     def evidence(self, first: Signed, second: Signed) -> None:
-        block, height, round_ = first.about
-        self._row("evidence", block, height, round_, first.signer, detail=short_id(second.lot))
+        block, height, round_ = second.about
+        about = text_id(str(second.claim)) >> TAG_BITS << TAG_BITS | second.tag
+        self._row("evidence", block, height, round_, first.signer, detail=about)
+        at = self.time + self.elapsed
+        if self._accusations < MOST_EVIDENCE and at < self._until:
+            self._accusations += 1
+            self._loop.recorder.accuse(Evidence(at, self.me, first.signer, about, first.encoded, second.encoded))
 
     def proposed(self, block: Block) -> None:
         name = short_id(block.id)
@@ -287,7 +309,7 @@ class Node:
         self._begin(time)
         self.rng = stream(plan.scenario.seed, "node", self.me, incarnation)
         self._row("start", detail=incarnation)
-        self.participant = Participant(self, plan.settings)
+        self.participant = participant(self, plan.settings)
         self.participant.start()
         self.free = time + self.elapsed
 
@@ -298,6 +320,12 @@ class Node:
             self._begin(time)
             self.participant.on_peers()
             self.free = max(self.free, time + self.elapsed)
+
+    def freeze(self, time: int, until: int) -> None:
+        """Do nothing for a while: what it had begun is done, and what comes waits for the CPU, in its order."""
+        self._begin(time)
+        self._row("freeze", detail=until - time)
+        self.free = max(self.free, until)
 
     def crash(self, time: int) -> None:
         """Lose everything that is neither persisted nor already on the wire."""
@@ -489,6 +517,7 @@ class Loop:
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
         self._in_order = in_order
         self._rules = plan.network.rules
+        self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
         self.end = plan.scenario.duration
 
@@ -504,6 +533,9 @@ class Loop:
                 heappush(self.heap, (crash, FAULT, me, 2 * number + 1, me, None))
         for number, (time, peers) in enumerate(self.plan.rewired.get(me, ())):
             heappush(self.heap, (time, FAULT, me, number - _MOST_CHANGES, me, peers))
+        for number, fault in enumerate(self.plan.faults):
+            if isinstance(fault, Freeze) and me in fault.nodes and fault.at >= since:
+                heappush(self.heap, (fault.at, FAULT, me, _MOST_CHANGES + number, me, fault))
         self._submit_next(me, since - 1)
         return node
 
@@ -631,6 +663,9 @@ class Loop:
                     self._queue(node, time, TRANSACTION, what)
             elif isinstance(what, tuple):
                 node.rewire(time, what)
+            elif isinstance(what, Freeze):
+                if not node.down:
+                    node.freeze(time, what.end)
             elif what is None:
                 node.crash(time)
                 if self.leave(node):
@@ -682,11 +717,24 @@ class Loop:
                 later = time + max(verdict.delay, 1)
                 heappush(self.heap, (later, WORK, sender, sequence, node.me, (flight, place)))
                 return
+        if not self._adversary.quiet:
+            later = self._held_until(node, time, sender, sequence)
+            if later > time:
+                heappush(self.heap, (later, WORK, sender, sequence, node.me, (flight, place)))
+                return
         if node.downlink is None:
             self._deliver(node, time, sender, sequence, flight, place)
         else:
             through = node.downlink.enter(time, flight.size)
             heappush(self.heap, (through, WORK, sender, sequence, node.me, (flight, place)))
+
+    def _held_until(self, node: Node, time: int, sender: int, sequence: int) -> int:
+        """When the adversary lets a copy come. A stream keeps its order."""
+        leader = None if node.participant is None else node.participant.consensus.leader
+        later = self._adversary.until(time, sender, node.me, sequence, leader)
+        if self.plan.network.transport == "stream":
+            later = node.held[sender] = max(later, node.held.get(sender, 0))
+        return later
 
     def _deliver(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
         if time < node.since:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from netsim import __version__, catalogue, trace
 from netsim.engine.workload import Workload
 from netsim.network import Network, churn
+from netsim.node.misbehaviour import Deviation
 from netsim.node.participant import Choice, Participant, Settings
 from netsim.scenario import Scenario
-from netsim.scenario.model import Block, Churn, Crash, Partition
+from netsim.scenario.model import Asynchrony, Block, Churn, Crash, Degrade, Freeze, Partition
 
 _MOST_LIVES = 256  # of one node: the trace has 8 bits for the incarnation
 
-Fault = Partition | Block | Crash
+Fault = Partition | Block | Crash | Freeze | Degrade | Asynchrony
 Life = tuple[int | None, int | None]  # when an incarnation starts and when it crashes (ns), None: it does not
 
 
@@ -78,26 +80,43 @@ class Plan:
             expectations=[trace.Expectation(item.key, item.equals, item.min, item.max) for item in scenario.expect],
             fidelity=fidelity,
             block_interval_ns=int(scenario.consensus.parameters["block_interval"]),
+            weights=list(self.network.weights) if _mines(scenario) else [],
         )
 
 
 def _settings(scenario: Scenario) -> Settings:
-    def implementation(kind: catalogue.Kind, name: str) -> Any:
-        entry = catalogue.find(kind, name)
+    def implementation(kind: catalogue.Kind, name: str, folder: str | None = None) -> Any:
+        entry = catalogue.find(kind, name, None if folder is None else Path(folder))
         assert entry is not None, f"{kind} {name!r} passed validation"
         return catalogue.load(entry)
 
     consensus = scenario.consensus
     depth = {} if scenario.finality_depth is None else {"depth": scenario.finality_depth}
     return Settings(
-        protocol=implementation("protocols", consensus.protocol),
+        protocol=implementation("protocols", consensus.protocol, consensus.folder),
         parameters=consensus.parameters | depth,
         gossip={
             kind: Choice(implementation("gossip", choice.name), choice.parameters)
             for kind, choice in scenario.gossip.items()
         },
         block_size=consensus.parameters["block_size"],
+        forward=scenario.workload.forward == "leader",
+        misbehaviour={
+            node: [
+                Deviation(implementation("misbehaviour", item.does), item.parameters, item.at)
+                for item in scenario.misbehaviour
+                if node in item.nodes
+            ]
+            for node in sorted({node for item in scenario.misbehaviour for node in item.nodes})
+        },
     )
+
+
+def _mines(scenario: Scenario) -> bool:
+    """Whether the protocol's blocks are drawn by hash rate."""
+    folder = scenario.consensus.folder
+    entry = catalogue.find("protocols", scenario.consensus.protocol, None if folder is None else Path(folder))
+    return entry is not None and entry.weighs == "hash_rate"
 
 
 def _lives(faults: Sequence[Fault], duration: int, node: int) -> list[Life]:

@@ -17,11 +17,19 @@ _SLICE_NS = 100_000_000  # logical time between two looks at the wall
 _SHOW_EVERY_S = 0.1
 
 
+class NodeFailed(Exception):
+    """A node's program has raised an exception. `trace` holds what was done until then, and is not complete."""
+
+    def __init__(self, error: Exception, recorded: trace.Trace) -> None:
+        super().__init__(f"a node failed: {type(error).__name__}: {error}")
+        self.trace = recorded
+
+
 def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
     Ctrl-C ends it early: the trace then holds what was done until then, and its fidelity is not `complete`. Raises
-    OSError where the files cannot be written.
+    OSError where the files cannot be written, and NodeFailed.
     """
     recorder = trace.Recorder(work / "simulated")
     loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True)
@@ -47,5 +55,11 @@ def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | Non
     except KeyboardInterrupt:
         ignore_further_interrupts()
         fidelity.complete = False
+    except OSError:
+        raise
+    except Exception as error:  # a protocol may be anybody's
+        fidelity.complete = False
+        recorder.close()
+        raise NodeFailed(error, trace.gather(plan.header("simulate", fidelity), [work / "simulated"])) from error
     recorder.close()
     return trace.gather(plan.header("simulate", fidelity), [work / "simulated"])

@@ -10,6 +10,7 @@ import numpy as np
 
 from netsim.measure.dist import Dist, dist_ms
 from netsim.measure.events import BLOCK, DETAIL, HEIGHT, NEVER, NODE, TIME, Events
+from netsim.measure.reversal import reverted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Blocks:
     A block that is proposed again in a later view keeps its first proposal. `first_ns`, `quorum_ns` and `all_ns` say
     when it was final at the first, at the quorum-th and at the last correct validator; NEVER where that did not happen.
     Validators that crashed and were still down at the end are not waited for in `all_ns`: else one dead node would
-    leave that column without a single block.
+    leave that column without a single block. Where fewer than a quorum are correct, `quorum_ns` waits for all of them.
     """
 
     ids: NDArray[np.int64]
@@ -55,6 +56,16 @@ class Blocks:
         return after
 
     @cached_property
+    def timed(self) -> NDArray[np.bool_]:
+        """Those whose finality is measured: with transactions, or all of them where none has any.
+
+        A chained protocol proposes empty blocks to make the full ones below final. The last of those has nobody waiting
+        for it, and becomes final when there is something to propose again.
+        """
+        full = self.measured & (self.transactions > 0)
+        return full if full.any() else self.measured
+
+    @cached_property
     def final(self) -> NDArray[np.bool_]:
         """Final at a quorum of correct validators before the run ended."""
         reached: NDArray[np.bool_] = self.quorum_ns != NEVER
@@ -72,6 +83,7 @@ def join(events: Events) -> Blocks:
     finalisations = _finalisations(events, ids)
     votes = events.correct_validator[finalisations.node]
     awaited = events.correct_validator & ~events.down_for_good
+    quorum = min(events.header.quorum, int(events.correct_validator.sum()))
     lasting = awaited[finalisations.node]
     return Blocks(
         ids=ids,
@@ -80,7 +92,7 @@ def join(events: Events) -> Blocks:
         transactions=proposals[:, DETAIL],
         proposed_ns=proposals[:, TIME],
         first_ns=_nth_time(finalisations, votes, len(ids), 1),
-        quorum_ns=_nth_time(finalisations, votes, len(ids), max(1, events.header.quorum)),
+        quorum_ns=_nth_time(finalisations, votes, len(ids), max(1, quorum)),
         all_ns=_nth_time(finalisations, lasting, len(ids), max(1, int(awaited.sum()))),
         warmup_ns=events.header.warmup_ns,
         finalisations=finalisations,
@@ -127,19 +139,23 @@ class BlockCounts(TypedDict):
     stale: int
     stale_rate: float | None
     interval_ms: Dist
+    byzantine_share: float | None
 
 
-def block_counts(blocks: Blocks) -> BlockCounts:
+def block_counts(events: Events, blocks: Blocks) -> BlockCounts:
     """Count the blocks proposed after the warm-up.
 
     A block that is not final at the end is `stale` where another block is final at its height, else `open`.
     `stale_rate` is the stale share of the proposed; None without any. `interval_ms` lies between the quorum
-    finalities of blocks at consecutive heights.
+    finalities of blocks at consecutive heights, without those that were reverted. `byzantine_share`: of the same, how
+    many Byzantine validators proposed (the rest is *chain quality*: Garay, Kiayias and Leonardos, EUROCRYPT 2015).
     """
     final = blocks.measured & blocks.final
     waiting = blocks.measured & ~blocks.final
     stale = waiting & np.isin(blocks.heights, blocks.heights[blocks.final])
     proposed, stale_count = int(blocks.measured.sum()), int(stale.sum())
+    stayed = final & ~np.isin(blocks.ids, reverted(events))
+    proposers = blocks.proposers[stayed]
     return BlockCounts(
         proposed=proposed,
         finalised=int(final.sum()),
@@ -147,7 +163,8 @@ def block_counts(blocks: Blocks) -> BlockCounts:
         open=int(waiting.sum()) - stale_count,
         stale=stale_count,
         stale_rate=stale_count / proposed if proposed else None,
-        interval_ms=dist_ms(_intervals(blocks.heights[final], blocks.quorum_ns[final])),
+        interval_ms=dist_ms(_intervals(blocks.heights[stayed], blocks.quorum_ns[stayed])),
+        byzantine_share=float((~events.correct[proposers]).mean()) if len(proposers) else None,
     )
 
 

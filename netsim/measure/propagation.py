@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Propagation(TypedDict):
-    """Each a distribution over blocks: from the proposal until that share of all nodes has received the block."""
+    """Each a distribution over blocks: from the proposal until that share of the correct nodes has received it."""
 
     p50: Dist
     p90: Dist
@@ -33,7 +33,7 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
     reached = np.diff(starts)
 
     def until(percentile: int) -> Dist:
-        nth = rank(percentile, len(events.header.nodes))
+        nth = rank(percentile, max(1, int(events.correct.sum())))
         enough = blocks.measured & (reached > nth)
         return dist_ms(received[starts[:-1][enough] + nth, 1] - blocks.proposed_ns[enough])
 
@@ -41,10 +41,10 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
 
 
 def _receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
-    """Pairs (index of the block, when a further node had it), ordered by block, then by time."""
+    """Pairs (index of the block, when a further correct node had it), ordered by block, then by time."""
     if not len(blocks.ids):
         return np.zeros((0, 2), np.int64)
-    rows = np.concatenate((events.of("have"), events.of("propose")))
+    rows = np.concatenate((events.of_correct("have"), events.of_correct("propose")))
     block, node, time = positions(blocks.ids, rows[:, BLOCK]), rows[:, NODE], rows[:, TIME]
     order = np.lexsort((time, block))
     order = order[block[order] >= 0]

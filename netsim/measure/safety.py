@@ -8,6 +8,7 @@ import numpy as np
 
 from netsim.measure.dist import ms
 from netsim.measure.events import BLOCK, HEIGHT, NODE, TIME, Events
+from netsim.measure.evidence import Accused, Contradiction, accused, contradictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +29,16 @@ class Violation(TypedDict):
 
 
 class Safety(TypedDict):
-    """Whether the correct nodes agree, and the evidence where they do not."""
+    """Whether the correct nodes agree, where they do not, and what proves that nodes are Byzantine.
+
+    `evidence` holds the first contradictions with both messages, `evidence_count` is the number of all.
+    """
 
     agreement: Literal["holds", "violated"]
     violations: list[Violation]
+    evidence_count: int
+    accused: list[Accused]
+    evidence: list[Contradiction]
 
 
 def safety(events: Events) -> Safety:
@@ -39,7 +46,14 @@ def safety(events: Events) -> Safety:
     is_final = events.is_kind("finalise") & events.correct[events.rows[:, NODE]]
     rows = events.rows[is_final]
     violations = _conflicts(events, rows) + _jumps(events, rows, events.life_starts[is_final])
-    return Safety(agreement="violated" if violations else "holds", violations=violations)
+    against = accused(events)
+    return Safety(
+        agreement="violated" if violations else "holds",
+        violations=violations,
+        evidence_count=sum(one["count"] for one in against),
+        accused=against,
+        evidence=contradictions(events),
+    )
 
 
 def _conflicts(events: Events, rows: NDArray[np.int64]) -> list[Violation]:

@@ -67,7 +67,7 @@ def summarise(trace: Trace) -> Summary:
         validators=len(header.validators),
         duration_s=header.duration_ns / 1e9,
         wall_s=header.wall_s,
-        blocks=block_counts(blocks),
+        blocks=block_counts(events, blocks),
         finality=finality(events, blocks),
         propagation_ms=propagation(events, blocks),
         transactions=transactions(events, blocks),

@@ -8,21 +8,22 @@ itself: what crosses a backbone is a small part of its traffic, so flows do not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsim.network.bursts import GilbertElliott
-from netsim.network.congestion import BusyHour
+from netsim.network.congestion import BusyHour, Degraded, Strain
 from netsim.network.distribution import compiled, uniform
 from netsim.network.geography import fibre_delay
 from netsim.network.leg import Leg
-from netsim.scenario.model import Backbone, Link, Site
+from netsim.scenario.model import Backbone, Congestion, Degrade, Link, Site
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """The backbone from one site to another: its delay, the share of packets lost, the bit/s of each flow.
 
-    `in_bursts` is the share of packets lost during `bursts`.
+    `in_bursts` is the share of packets lost during `bursts`, `strain` what is added as time goes on.
     """
 
     leg: Leg
@@ -30,13 +31,16 @@ class Span:
     bandwidth: int | None = None
     bursts: GilbertElliott | None = None
     in_bursts: float = 0.0
-    busy_hour: BusyHour | None = None
+    strain: Strain | None = None
 
 
 class Spans:
     """The spans of a scenario's backbone."""
 
-    def __init__(self, backbone: Backbone, sites: dict[str, Site], seed: int) -> None:
+    def __init__(
+        self, backbone: Backbone, sites: dict[str, Site], seed: int, degradations: Sequence[Degrade] = ()
+    ) -> None:
+        self._degradations = degradations
         self._backbone = backbone
         self._sites = sites
         self._numbers = {name: number for number, name in enumerate(sites)}
@@ -66,8 +70,13 @@ class Spans:
             link.bandwidth,
             chain,
             0.0 if bursts is None else bursts.loss,
-            None if congestion is None else BusyHour(congestion, self._backbone.time_of_day),
+            self._strain(source, target, congestion),
         )
+
+    def _strain(self, source: str, target: str, congestion: Congestion | None) -> Strain | None:
+        hour = None if congestion is None else BusyHour(congestion, self._backbone.time_of_day)
+        faults = [fault for fault in self._degradations if (source, target) in fault.links]
+        return Degraded(faults, hour) if faults else hour
 
     def _fibre(self, source: str, target: str) -> int:
         if source == target:

@@ -1,4 +1,4 @@
-"""What the busy hour adds to a link: delay and loss by the time of day.
+"""What is added to a link for a time: by the busy hour, and by faults that degrade it.
 
 At a time t of the day a share (1 + cos(2π (t − peak) / 24 h)) / 2 of what is given for the peak is added: all of it at
 the peak, half of it six hours before and after, nothing twelve hours away. A cosine is the simplest daily course there
@@ -8,10 +8,12 @@ holds for that minute, so it is the same on every machine and off by at most 0.2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import cos, tau
+from typing import Protocol
 
-from netsim.scenario.model import Congestion
+from netsim.scenario.model import Congestion, Degrade
 
 _MINUTE = 60 * 10**9
 _MINUTES = 24 * 60
@@ -22,6 +24,19 @@ _BITS = 32
 def _course() -> list[int]:
     """The share of the peak, in units of 2⁻³², so many minutes after it."""
     return [round((1 + cos(tau * minute / _MINUTES)) * (1 << _BITS - 1)) for minute in range(_MINUTES)]
+
+
+class Strain(Protocol):
+    """What is added to one link's delay and loss as time goes on."""
+
+    most_delay: int  # ns; `delay` is never more
+    most_loss: float  # share of packets; `loss` is never more
+
+    def delay(self, time: int) -> int:
+        """What it adds to the delay at the scenario's `time` (ns), in ns."""
+
+    def loss(self, time: int) -> float:
+        """What it adds to the share of packets lost."""
 
 
 class BusyHour:
@@ -50,3 +65,25 @@ class BusyHour:
     def loss(self, time: int) -> float:
         """What it adds to the share of packets lost."""
         return self.most_loss * (self._course[(self._begin + time) // _MINUTE % _MINUTES] / (1 << _BITS))
+
+
+class Degraded:
+    """A link's busy hour, where it has one, and what faults add to that while they last."""
+
+    __slots__ = ("_faults", "_hour", "most_delay", "most_loss")
+
+    def __init__(self, faults: Sequence[Degrade], hour: BusyHour | None) -> None:
+        self._faults = [(fault.at, fault.end, fault.delay, fault.loss) for fault in faults]
+        self._hour = hour
+        self.most_delay = sum(fault.delay for fault in faults) + (0 if hour is None else hour.most_delay)
+        self.most_loss = sum(fault.loss for fault in faults) + (0.0 if hour is None else hour.most_loss)
+
+    def delay(self, time: int) -> int:
+        """See `Strain`."""
+        more = sum(delay for at, end, delay, _ in self._faults if at <= time < end)
+        return more if self._hour is None else more + self._hour.delay(time)
+
+    def loss(self, time: int) -> float:
+        """See `Strain`."""
+        more = sum(loss for at, end, _, loss in self._faults if at <= time < end)
+        return more if self._hour is None else more + self._hour.loss(time)

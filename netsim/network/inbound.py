@@ -102,7 +102,7 @@ class _Source:
         self._paths = paths = [network.path(sender, receiver) for receiver in receivers]
         self._constant = all(path.constant is not None for path in paths)
         self._queued = any(path.bandwidth is not None for path in paths)
-        self._congested = any(path.busy_hour is not None for path in paths)
+        self._congested = any(path.strain is not None for path in paths)
         self._lossy = any(path.loss is not None for path in paths)
         self._steady = all(path.loss is None or path.loss.steady for path in paths)
         self._whole = not (self._in_parts or self._queued or self._congested or self._lossy)
@@ -168,7 +168,7 @@ class _Source:
             if self._queued or not self._steady or self._congested:
                 ready = [begin + up for begin, up in zip(begins, ups, strict=True)]
                 if self._congested:
-                    spans = self._through_busy_hours(ready, spans)
+                    spans = self._through_strain(ready, spans)
                 if self._queued:
                     spans = self._through_queues(ready, spans, size)
             else:
@@ -232,9 +232,9 @@ class _Source:
             begins.append(departure if window is None else departure + window.wait(departure, size))
         return begins
 
-    def _through_busy_hours(self, ready: list[int], spans: list[int]) -> list[int]:
+    def _through_strain(self, ready: list[int], spans: list[int]) -> list[int]:
         """The backbone's delays and what congestion adds to them."""
-        hours = [self._paths[place].busy_hour for place in self._places]
+        hours = [self._paths[place].strain for place in self._places]
         return [
             span if hour is None else span + hour.delay(begin)
             for span, begin, hour in zip(spans, ready, hours, strict=True)

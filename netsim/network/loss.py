@@ -29,7 +29,7 @@ from functools import lru_cache
 from math import expm1, inf, log1p
 
 from netsim.network.bursts import GilbertElliott
-from netsim.network.congestion import BusyHour
+from netsim.network.congestion import Strain
 
 PACKET_BYTES = 1448
 DUPLICATES = 3  # acknowledgements that show a loss, RFC 5681
@@ -55,7 +55,7 @@ def retransmission_timeout(round_trip: int) -> int:
 class Loss:
     """Loss on one path: the share of packets at any time, and how its flows recover."""
 
-    __slots__ = ("bursts", "busy_hour", "in_bursts", "round_trip", "share", "timeout")
+    __slots__ = ("bursts", "in_bursts", "round_trip", "share", "strain", "timeout")
 
     def __init__(
         self,
@@ -63,36 +63,36 @@ class Loss:
         round_trip: int,
         bursts: GilbertElliott | None = None,
         in_bursts: float = 0.0,
-        busy_hour: BusyHour | None = None,
+        strain: Strain | None = None,
     ) -> None:
         """`share` of 1, `in_bursts` the same during `bursts`; `round_trip` of the path in ns."""
         self.share = share
         self.bursts = bursts
         self.in_bursts = in_bursts
-        self.busy_hour = busy_hour
+        self.strain = strain
         self.round_trip = round_trip
         self.timeout = retransmission_timeout(round_trip)
 
     @property
     def never(self) -> bool:
         """Whether nothing is ever lost."""
-        extra = 0.0 if self.busy_hour is None else self.busy_hour.most_loss
+        extra = 0.0 if self.strain is None else self.strain.most_loss
         return not (self.share or extra or (self.bursts is not None and self.in_bursts))
 
     @property
     def steady(self) -> bool:
         """Whether the share is the same at all times."""
-        return self.bursts is None and self.busy_hour is None
+        return self.bursts is None and self.strain is None
 
     def share_at(self, time: int) -> float:
         """The share of packets lost at `time` (ns)."""
         share = self.in_bursts if self.bursts is not None and self.bursts.bad(time) else self.share
-        return share if self.busy_hour is None else _congested(share, self.busy_hour.loss(time))
+        return share if self.strain is None else _congested(share, self.strain.loss(time))
 
     def most_odds(self, size: int) -> int:
         """What `odds` never exceeds: where a draw is no less, there is no need to ask how things are at that time."""
         share = self.share if self.bursts is None else max(self.share, self.in_bursts)
-        most = share if self.busy_hour is None else _congested(share, self.busy_hour.most_loss)
+        most = share if self.strain is None else _congested(share, self.strain.most_loss)
         return loss_odds(most, packets_of(size))
 
     def odds(self, size: int, time: int) -> int:

@@ -7,14 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netsim.network import access, overlay, rules
+from netsim.network.adversary import Adversary
 from netsim.network.ahead import Delays, Draws
 from netsim.network.backbone import Spans
+from netsim.network.clock import Clock
 from netsim.network.distribution import compiled
 from netsim.network.draws import draw, key
 from netsim.network.inbound import Inbound
 from netsim.network.link import Downlink, OneAtATime, Uplink, serialisation
 from netsim.network.path import Path
-from netsim.scenario.model import Access, Block, Partition, Scenario
+from netsim.scenario.model import Access, Asynchrony, Block, Degrade, Partition, Scenario
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -32,7 +34,8 @@ class Network:
     """
 
     def __init__(self, scenario: Scenario) -> None:
-        """Raises ValueError for an overlay that so many nodes cannot have, and for a delay of more than an hour."""
+        """Raises ValueError for an overlay that so many nodes cannot have, a delay of more than an hour, and weights of
+        validators that are all drawn as 0."""
         self.seed = scenario.seed
         self.transport = scenario.transport.name
         self.size = len(scenario.nodes)
@@ -44,12 +47,17 @@ class Network:
             max(compiled(node.weight).at(draw(key(self.seed, "weight", number), 0)), 0)
             for number, node in enumerate(scenario.nodes)
         )
+        if self.validators and not any(self.weights[node] for node in self.validators):
+            raise ValueError("no validator has any weight with this seed")
         self.peers = overlay.neighbours(scenario.overlay, self.size, scenario.seed, self.node_sites)
         self.rules = _rules(scenario)
+        self.adversary = Adversary([fault for fault in scenario.faults if isinstance(fault, Asynchrony)], scenario.seed)
+        self.clocks = [Clock.of(scenario.clocks, scenario.seed, node) for node in range(self.size)]
         self._scenario = scenario
         # Nodes of one site with one access are placed alike, and pairs of nodes placed alike share a path.
         self._kinds = [(node.site, node.access) for node in scenario.nodes]
-        self._spans = Spans(scenario.backbone, scenario.sites, scenario.seed)
+        degradations = [fault for fault in scenario.faults if isinstance(fault, Degrade)]
+        self._spans = Spans(scenario.backbone, scenario.sites, scenario.seed, degradations)
         self._paths: dict[tuple[tuple[str, str], tuple[str, str]], Path] = {}
         self._legs = {
             name: (access.access_leg(profile, "up"), access.access_leg(profile, "down"))
@@ -149,7 +157,7 @@ class Network:
     def _arrivals(self, a: int, b: int, size: int, departures: list[int]) -> list[int]:
         """When copies reach b's access point, each as the first of its flow; −1: lost."""
         path = self.path(a, b)
-        if path.loss or path.busy_hour or (path.window and size > path.window.unhindered):
+        if path.loss or path.strain or (path.window and size > path.window.unhindered):
             alone = [
                 Inbound(self, (b,)).arrive(a, 0, number, (b,), departure, size)
                 for number, departure in enumerate(departures)

@@ -19,7 +19,7 @@ class Path:
     1 ns, which then counts as order.
     """
 
-    __slots__ = ("bandwidth", "busy_hour", "constant", "legs", "loss", "median", "minimum", "window")
+    __slots__ = ("bandwidth", "constant", "legs", "loss", "median", "minimum", "strain", "window")
 
     def __init__(
         self, up: Leg, span: Span, down: Leg, rest: int, limits: tuple[int | None, int | None], transport: Choice
@@ -29,12 +29,12 @@ class Path:
         self.minimum = sum(leg.minimum for leg in self.legs)
         self.median = sum(leg.median for leg in self.legs)
         self.bandwidth = span.bandwidth
-        self.busy_hour = span.busy_hour if span.busy_hour and span.busy_hour.most_delay else None  # for its delay
+        self.strain = span.strain if span.strain and span.strain.most_delay else None  # for its delay
         round_trip = self.minimum + rest
-        loss = Loss(span.loss, round_trip, span.bursts, span.in_bursts, span.busy_hour)
+        loss = Loss(span.loss, round_trip, span.bursts, span.in_bursts, span.strain)
         self.loss = None if loss.never else loss
         rates = [rate for rate in (*limits, span.bandwidth) if rate is not None]
         self.window = slow_start(transport, min(rates, default=None), round_trip)
         self.constant: Parts | None = None
-        if not (span.bandwidth or self.loss or self.busy_hour or any(leg.drawn for leg in self.legs)):
+        if not (span.bandwidth or self.loss or self.strain or any(leg.drawn for leg in self.legs)):
             self.constant = (up.fixed, span.leg.fixed, 0, down.fixed, 0 if self.minimum else 1)

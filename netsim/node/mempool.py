@@ -19,10 +19,12 @@ CAPACITY = 1 << 20  # batches that wait; beyond it what arrives is refused, so t
 class Mempool:
     """Batches in their order of arrival, and what of each is on the line."""
 
-    def __init__(self, nodes: int, largest: int) -> None:
-        """`nodes`: origins are 0 … nodes − 1. `largest`: most bytes of one transaction (the block size)."""
+    def __init__(self, nodes: int, largest: int, most: int | None = None) -> None:
+        """`nodes`: origins are 0 … nodes − 1. `largest`: most bytes of one transaction (the block size). `most`: most
+        transactions of a block, None: any number."""
         self._nodes = nodes
         self._largest = largest
+        self._most = most
         self._waiting: dict[int, Batch] = {}  # by name, none of them wholly on the line
         self._ends: dict[int, int] = {}  # by name, the number after the last one on the line
         self._line: deque[_Included] = deque()  # the blocks that are not final, lowest first
@@ -75,23 +77,36 @@ class Mempool:
         They stay in the pool until `include` says that they are in a block.
         """
         taken: list[Batch] = []
+        room = self._most
         for name, batch in self._waiting.items():
             first = max(batch.first, self._ends.get(name, 0))
             count = batch.end - first
             fitting = limit // batch.size if batch.size else count
+            fitting = fitting if room is None else min(fitting, room)
             if fitting <= 0:
                 break
             taken.append(Batch(batch.origin, first, min(count, fitting), batch.size))
             if fitting < count:
                 break
             limit -= count * batch.size
+            room = None if room is None else room - count
         return tuple(taken)
+
+    def fills(self, limit: int) -> bool:
+        """Whether enough waits for a block that can take no more: of `limit` bytes, or of as many as it may hold."""
+        taken = self.take(limit)
+        if self._most is not None and sum(batch.count for batch in taken) >= self._most:
+            return True
+        return len(taken) < len(self._waiting) or any(batch.end < self._waiting[batch.name].end for batch in taken[-1:])
 
     def valid(self, batches: Sequence[Batch]) -> bool:
         """Whether a block with these may follow the line: each begins exactly where its prefix on the line ends.
 
-        The first part of a name may begin anywhere in its window: what came before it was lost with its origin.
+        The first part of a name may begin anywhere in its window: what came before it was lost with its origin. And
+        there are not more of them than a block may hold.
         """
+        if self._most is not None and sum(batch.count for batch in batches) > self._most:
+            return False
         ends: dict[int, int] = {}
         for batch in batches:
             if not self.sane(batch):

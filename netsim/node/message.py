@@ -88,6 +88,12 @@ class Signed(Message, frozen=True, array_like=True, dict=True):
         return None
 
     @cached_property
+    def claim(self) -> tuple[int, ...] | None:
+        """The type and the slot, for whoever looks for two messages that contradict each other."""
+        slot = self.slot
+        return None if slot is None else (self.tag, *slot)
+
+    @cached_property
     def digest(self) -> bytes:
         """32 bytes that name the message: the same whatever the signature's bytes."""
         bare = msgspec.structs.replace(self, signature=b"") if self.signature else self

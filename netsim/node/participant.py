@@ -8,11 +8,11 @@ over is told again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from netsim.node.block import Batch, Block
 from netsim.node.chain import Chain
@@ -31,6 +31,10 @@ from netsim.node.message import (
     tag_of,
 )
 from netsim.node.transactions import Transactions
+from netsim.node.witness import Witness
+
+if TYPE_CHECKING:
+    from netsim.node.misbehaviour.deviation import Deviation
 
 _OF = ":"  # between the kind of message and the name of its gossip strategy's timer; protocols have none in theirs
 RETOLD_PER_BLOCK = 256  # most batches that a node tells again when a block passes them over
@@ -52,12 +56,26 @@ class Settings:
     parameters: Mapping[str, Any]  # the protocol's declared keys; durations in ns, sizes in bytes, shares of 1
     gossip: Mapping[MessageKind, Choice]  # one for each kind of message
     block_size: int  # most bytes of transactions in a block
+    misbehaviour: Mapping[int, Sequence[Deviation]] = field(default_factory=dict)  # by node: what it does wrong
+    mempool: Callable[..., Mempool] = Mempool  # made like one
+    forward: bool = False  # clients' transactions go to the leader alone, where there is one
 
 
 def message_types(settings: Settings) -> tuple[type[Message], ...]:
     """Every type of message that participants with these settings exchange."""
     control = dict.fromkeys(message for choice in settings.gossip.values() for message in choice.strategy.messages)
-    return Transactions, *settings.protocol.messages, *control
+    return *spoken(settings), *control, *conspired(settings)
+
+
+def spoken(settings: Settings) -> tuple[type[Message], ...]:
+    """Clients' transactions, and the types of message that the protocol has."""
+    return Transactions, *settings.protocol.messages
+
+
+def conspired(settings: Settings) -> tuple[type[Message], ...]:
+    """What misbehaving nodes say to each other beside the protocol."""
+    deviations = (deviation for node in sorted(settings.misbehaviour) for deviation in settings.misbehaviour[node])
+    return tuple(dict.fromkeys(message for deviation in deviations for message in deviation.strategy.messages))
 
 
 class Participant:
@@ -71,8 +89,7 @@ class Participant:
     @staticmethod
     def message_names(settings: Settings) -> dict[int, str]:
         """The names of the message types by their tags, for the trace's header."""
-        protocol: tuple[type[Message], ...] = (Transactions, *settings.protocol.messages)
-        names = {tag_of(message): message.__name__ for message in protocol}
+        names = {tag_of(message): message.__name__ for message in (*spoken(settings), *conspired(settings))}
         for topic, kind in enumerate(MESSAGE_KINDS):
             for control in settings.gossip[kind].strategy.messages:
                 names[tag_of(control) + topic] = f"{control.__name__} ({kind})"
@@ -88,7 +105,7 @@ class Participant:
     def __init__(self, world: World, settings: Settings) -> None:
         self.world = world
         self.chain = Chain()
-        self.mempool = Mempool(world.nodes, settings.block_size)
+        self.mempool = settings.mempool(world.nodes, settings.block_size, settings.parameters.get("block_transactions"))
         self.decode = self.codec(settings).decode
         self._gossip: dict[MessageKind, Strategy] = {
             kind: settings.gossip[kind].strategy(_Host(world, self, kind), settings.gossip[kind].parameters)
@@ -96,13 +113,15 @@ class Participant:
         }
         self._strategies = tuple(self._gossip.values())  # by topic
         self._validators = frozenset(world.validators)
+        self._witness = Witness(len(self._validators), world.evidence).see
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
         self._relays: dict[type[Message], Strategy | None] = {}  # by type of message: who relays it, if anybody
-        for message in message_types(settings):
-            if issubclass(message, Control):
-                continue
+        for message in spoken(settings):
             gossip = self._gossip[message.kind]
             self._relays[message] = gossip if message.relayed and gossip.relays else None
+        self._to_leader = settings.forward
+        if settings.forward:
+            self._relays[Transactions] = None  # they go no further
         context = _Context(world, self)
         self.consensus = settings.protocol(context, self.chain, self.mempool, settings.parameters)
 
@@ -129,8 +148,20 @@ class Participant:
         """Clients of this node have submitted transactions."""
         if self.mempool.add(batch):
             self._untold[batch.name] = batch
-            self.broadcast(Transactions(batch))
+            self._forward(Transactions(batch))
             self.consensus.on_transactions()
+
+    def _forward(self, message: Transactions) -> None:
+        """Bring transactions to those who may propose them: to everybody, or to the leader; to all validators where
+        there is none at present."""
+        if not self._to_leader:
+            self.broadcast(message)
+            return
+        leader = self.consensus.leader
+        if leader is None:
+            self.world.send([node for node in self.world.validators if node != self.world.me], message)
+        elif leader != self.world.me:
+            self.world.send(leader, message)
 
     def on_message(self, sender: int, message: Message) -> None:
         """A message has arrived; `sender` is the node that it came from, not always its author."""
@@ -151,6 +182,7 @@ class Participant:
                     self.world.duplicate(message)
                     gossip.repeated(sender, message)
                 return
+            self._witness(message)
         elif type(message) is Transactions and not self.mempool.sane(message.batch):
             self.world.reject("impossible batch")
             return

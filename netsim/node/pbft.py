@@ -129,6 +129,7 @@ class PBFT(Consensus):
     block_size      most bytes of transactions in a block
     timeout         ns without a block, while one is due, until a replica leaves the view
     empty_blocks    "always": a primary without transactions proposes too; anything else: it waits for them
+    full_blocks     "at-once": a block that could take no more does not wait for its interval
     window          most blocks in flight
     checkpoint      blocks between checkpoints
     quorum          0 or None: ⌈(n + f + 1) / 2⌉. A smaller one is not safe; it is there to show what goes wrong
@@ -171,6 +172,7 @@ class PBFT(Consensus):
         self.block_size: int = parameters["block_size"]
         self.timeout: int = parameters["timeout"]
         self.empty_blocks: bool = parameters["empty_blocks"] == "always"
+        self.hurries: bool = parameters.get("full_blocks") == "at-once"
         self.window: int = parameters["window"]
         self.room = self.window if self.interval else 1  # most blocks that this replica as the primary has in flight
         self.checkpoint: int = parameters["checkpoint"]
@@ -271,13 +273,14 @@ class PBFT(Consensus):
         parent = self._parent()
         if parent is None or not (self.mempool.pending or self.empty_blocks):
             return
-        if not self.rhythm.ready():
+        ready = self.rhythm.ready()
+        if not ready and not (self.hurries and self.mempool.fills(self.block_size)):
             return
         slot = self.log.open(height)
         earlier = slot.proposals.get(self.me)
         if earlier is not None and earlier.view == self.view:
             return  # made before a crash
-        self.rhythm.follow(self.rhythm.due(on_time))
+        self.rhythm.follow(self.rhythm.due(on_time and ready))
 
         block = Block(height, parent, self.me, self.context.now, self.mempool.take(self.block_size))
         message = PrePrepare(self.me, b"", self.view, block).signed(self.context.sign)

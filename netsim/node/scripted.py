@@ -29,18 +29,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from random import Random
 from typing import Any, ClassVar
 
 import msgspec
 
-from netsim.node.block import Batch, Block, short_id
+from netsim.node.block import Block
 from netsim.node.chain import Chain
 from netsim.node.consensus import Consensus
 from netsim.node.context import Context
 from netsim.node.fields import Integer, Natural
+from netsim.node.forms import BlockMessage
+from netsim.node.lottery import exponential
 from netsim.node.mempool import Mempool
-from netsim.node.message import About, Message, MessageKind, Signed
+from netsim.node.message import About, Message
 
 PROPOSE, CATCH_UP = "propose", "catch-up"  # the timers
 LEAST_GAP = 1_000_000  # ns between two due times, so that a script without an interval comes to an end
@@ -49,23 +50,12 @@ CHUNK_BYTES = 4 << 20  # no further block is sent in an answer that has more
 WAITING = 1024  # most blocks that are kept without the one below
 
 
-class Scripted(Signed, frozen=True, tag=32):
+class Scripted(BlockMessage, frozen=True, tag=32):
     """A block, and how the script goes on."""
 
-    kind: ClassVar[MessageKind] = "blocks"
-
-    block: Block
     filler: Natural  # bytes on the wire beyond the transactions'
     successor: Natural  # who proposes the next block
     due: Integer  # when, ns on the proposer's clock
-
-    @cached_property
-    def about(self) -> About:
-        return short_id(self.block.id), self.block.height, -1
-
-    @property
-    def bodies(self) -> tuple[Batch, ...]:
-        return self.block.transactions
 
     @cached_property
     def payload(self) -> int:
@@ -269,21 +259,3 @@ class Script(Consensus):
             size += above.payload
             if size > CHUNK_BYTES:
                 break
-
-
-def exponential(rng: Random, mean: int) -> int:
-    """A draw from the exponential distribution, in whole numbers: the same on every machine.
-
-    By comparisons alone (von Neumann, "Various techniques used in connection with random digits", 1951): the chance
-    that a run of descending uniforms which begins with u is of odd length is e^(−u).
-    """
-    whole = 0
-    while True:
-        first = last = rng.getrandbits(53)
-        odd = True
-        while (following := rng.getrandbits(53)) < last:
-            last = following
-            odd = not odd
-        if odd:
-            return (whole << 53 | first) * mean >> 53
-        whole += 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsim.measure.dist import Dist, samples_needed
+from netsim.measure.evidence import Accused
 from netsim.measure.expect import Judged
 from netsim.measure.fidelity import Fidelity, Verdict
 from netsim.measure.safety import Violation
@@ -20,6 +21,7 @@ _WIDEST = 100  # columns; a wider table is harder to read along
 _LABELS = 21  # columns of the labels on the left, the same in both halves of the table
 _SHOWN_RECOVERIES = 8
 _SHOWN_VIOLATIONS = 3
+_SHOWN_ACCUSED = 5
 _VERDICT_STYLES: dict[Verdict, str] = {
     "exact": "bold green",
     "valid": "bold cyan",
@@ -150,6 +152,7 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
     if twin_differs:
         fact("Twin", Text(f"first differs at {twin_differs}", "yellow"))
     for label, sentence in (
+        ("Finality rule", _rule(summary)),
         ("Throughput", _throughput(summary)),
         ("Blocks", _blocks(summary)),
         ("Messages", _messages(summary)),
@@ -164,6 +167,11 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
         fact("", _violation(violation))
     if len(violations) > _SHOWN_VIOLATIONS:
         fact("", f"and {len(violations) - _SHOWN_VIOLATIONS} more in summary.json")
+    accused = summary["safety"]["accused"]
+    for number, node in enumerate(accused[:_SHOWN_ACCUSED]):
+        fact("" if number else "Evidence", _accusation(node))
+    if len(accused) > _SHOWN_ACCUSED:
+        fact("", f"and against {len(accused) - _SHOWN_ACCUSED} more in summary.json")
 
     liveness = summary["liveness"]
     fact("Longest stall", _seconds(liveness["stalled_ms"]))
@@ -185,6 +193,20 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
     for number, expected in enumerate(summary["expect"]):
         fact("" if number else "Expected", _expectation(expected))
     return grid
+
+
+def _rule(summary: Summary) -> str:
+    """What finality by depth is worth; nothing where a block is final by commit."""
+    finality = summary["finality"]
+    words = []
+    if finality["reversal_probability"] is not None and finality["attacker_share"] is not None:
+        share, probability = _percent(finality["attacker_share"]), 100 * finality["reversal_probability"]
+        words.append(f"{finality['rule']}; an attacker with {share} reverts it with probability {probability:.2g} %")
+    elif finality["rule"].startswith("depth"):
+        words.append(finality["rule"])
+    if finality["reverted"]:
+        words.append(f"{_count(finality['reverted'])} reverted")
+    return " · ".join(words)
 
 
 def _throughput(summary: Summary) -> str:
@@ -233,6 +255,15 @@ def _violation(violation: Violation) -> Text:
         others = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
         text.append(f"\n  {block[:8]} at {nodes[0]}{others}, from {_seconds(min(times))} on")
     return text
+
+
+def _accusation(accused: Accused) -> str:
+    count, witnesses = accused["count"], accused["witnesses"]
+    often = "once" if count == 1 else "twice" if count == 2 else f"{_count(count)} times"
+    seen = f"{witnesses or 'no'} correct node{'' if witnesses == 1 else 's'}"
+    types = ", ".join(accused["messages"])
+    first = _seconds(accused["first_ms"])
+    return f"{accused['node']} contradicts itself {often} ({types}); first at {first}, seen by {seen}"
 
 
 def _expectation(expected: Judged) -> Text:

@@ -26,6 +26,7 @@ from netsim.scenario.model import (
     Link,
     Node,
     Partition,
+    Point,
     Scenario,
     Site,
     Workload,
@@ -47,6 +48,7 @@ __all__ = [
     "Link",
     "Node",
     "Partition",
+    "Point",
     "Problem",
     "Scenario",
     "ScenarioError",
@@ -55,6 +57,7 @@ __all__ = [
     "defaults",
     "load",
     "parse",
+    "points",
 ]
 
 
@@ -80,6 +83,25 @@ def parse(
     from netsim.scenario import read
 
     return read.parse(text, name, overrides, seed, catalogue)
+
+
+def points(
+    path: Path,
+    *,
+    vary: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    catalogue: Catalogue,
+) -> list[Point]:
+    """Every combination of a sweep, the last key changing fastest: of the file's `sweep:` block and of `vary`.
+
+    `vary` are `key=a,b,c`, the values YAML; they take the place of the block's for the same key. A key that is set by
+    `overrides` does not vary. Without anything that varies the file itself is the one point. Raises ScenarioError with
+    all that is wrong with any of them.
+    """
+    from netsim.scenario import sweep
+
+    return sweep.points(path, vary, overrides, seed, catalogue)
 
 
 def defaults(catalogue: Catalogue) -> list[tuple[str, str, str]]:

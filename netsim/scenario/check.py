@@ -5,13 +5,14 @@ Each check looks at sections that are well formed by themselves and returns wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netsim.scenario import units
 from netsim.scenario.document import Path
-from netsim.scenario.model import Backbone, Site
+from netsim.scenario.model import Backbone, Consensus, Distribution, Misbehaviour, Node, Site
 from netsim.scenario.schema import WorkloadSection
+from netsim.scenario.weights import always_zero
 
 Found = Iterator[tuple[Path, str]]
 
@@ -78,6 +79,34 @@ def quorum(parameters: Mapping[str, Any], validators: int) -> Found:
     wanted = parameters.get("quorum")
     if wanted is not None and wanted > validators:
         yield ("consensus", "quorum"), f"is {wanted}, and there are {validators} validators"
+
+
+def weights(key: str | None, validators: Sequence[Distribution]) -> Found:
+    """Whether any validator has some weight. `key`: the one that gives it, None where nobody weighs."""
+    if key is not None and validators and all(map(always_zero, validators)):
+        yield ("consensus",), f"has no validator with any `{key}`: at least one must have more than 0"
+
+
+_VALIDATORS_ONLY = ("equivocate", "forge", "censor", "selfish")  # what others never do, so they could not do it wrong
+_MINED = "nakamoto"
+
+
+def misbehaviour(
+    items: Sequence[Misbehaviour], consensus: Consensus, nodes: Sequence[Node]
+) -> Iterator[tuple[str, str]]:
+    """Whether the last of the items makes sense, beside those before it; by its own keys."""
+    *before, last = items
+    if last.does == "selfish" and consensus.protocol != _MINED:
+        yield "does", f"is `selfish`, which is a way of mining, and {consensus.protocol} has no miners"
+    twice = {node for item in before if item.does == last.does for node in item.nodes} & set(last.nodes)
+    if twice:
+        yield "nodes", f"names {nodes[min(twice)].name}, of which `{last.does}` is said already"
+    followers = set(last.nodes) - set(consensus.validators)
+    if followers and last.does in _VALIDATORS_ONLY:
+        yield "nodes", f"names {nodes[min(followers)].name}, and only a validator can `{last.does}`"
+    correct = set(consensus.validators).difference(*(item.nodes for item in before))
+    if correct and correct <= set(last.nodes):
+        yield "nodes", "leaves no validator that is correct"
 
 
 def warmup(length: int, duration: int) -> Found:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator, ValidationInfo, create_model
 
-from netsim.catalogue import Catalogue, Entry, Kind, Parameter, Unit
+from netsim.catalogue import Catalogue, Entry, Kind, Parameter, Preset, Unit
 from netsim.scenario import units
-from netsim.scenario.fields import NOT_BUILT, Line, Section, each, key, one, one_of, refuse, text
+from netsim.scenario.fields import NOT_BUILT, Line, Section, each, key, one, one_of, refuse, text, within
 from netsim.scenario.problem import suggestion
 
 _NOUNS: dict[Kind, str] = {
@@ -27,6 +28,7 @@ _NOUNS: dict[Kind, str] = {
     "backbones": "backbone preset",
     "topologies": "topology",
     "faults": "fault",
+    "misbehaviour": "misbehaviour",
     "transports": "transport",
     "brokers": "broker",
     "distributions": "distribution",
@@ -37,6 +39,7 @@ _PARSERS: dict[Unit, Callable[[str], Any]] = {
     "bandwidth": units.bandwidth,
     "share": units.share,
     "rate": units.rate,
+    "weight": units.weight,
     "integer": units.integer,
     "number": units.number,
     "text": text,
@@ -47,12 +50,14 @@ _WRITERS: dict[Unit, Callable[[Any], str]] = {
     "bandwidth": units.write_bandwidth,
     "share": units.write_share,
     "rate": units.write_rate,
+    "weight": units.write_weight,
     "integer": str,
     "number": units.write_number,
     "choice": str,
     "text": str,
 }
 _MOST_COUNTED = 100_000
+_DEEPEST = 1000  # blocks
 _FINEST_SHARE = Decimal("1e-12")
 
 
@@ -71,40 +76,113 @@ def catalogue_of(info: ValidationInfo) -> Catalogue:
     return catalogue
 
 
-def lookup(catalogue: Catalogue, kind: Kind, name: str) -> Entry:
-    """A built entry. Raises ValueError for one that is unknown or only planned."""
+def lookup(catalogue: Catalogue, kind: Kind, name: str, folder: Path | None = None) -> Entry:
+    """A built entry. Raises ValueError for one that is unknown or only planned.
+
+    `folder`: where a protocol that is a file is looked for.
+    """
     if not name:
         raise ValueError("has no value")
-    entry = catalogue.find(kind, name)
+    try:
+        entry = catalogue.find(kind, name, folder)
+        if entry is not None and kind == "protocols":
+            _check_declaration(entry)
+    except ValueError as error:
+        raise ValueError(f"is `{name}`, {error}") from None
     if entry is not None and entry.built:
         return entry
     if entry is not None:
         raise ValueError(f"is `{name}`, which {NOT_BUILT}")
-    if kind == "protocols" and ":" in name:
-        raise ValueError(f"is `{name}`; a protocol of one's own {NOT_BUILT}")
     hint = suggestion(name, (entry.name for entry in catalogue.entries(kind)))
     built = ", ".join(entry.name for entry in catalogue.entries(kind) if entry.built)
     raise ValueError(f"is `{name}`, which is no {_NOUNS[kind]}{hint or f'; there are {built}'}")
 
 
-def choose(kind: Kind, section: type[Section], value: Any, info: ValidationInfo) -> Chosen:
+def _check_declaration(entry: Entry) -> None:
+    """Whether what somebody else has declared can be read. Raises ValueError, its text going on after the name."""
+    names = [parameter.name for parameter in entry.parameters]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"which declares `{min(twice)}` twice")
+    for parameter in entry.parameters:
+        if parameter.unit != "choice" and parameter.unit not in (*_PARSERS, "points", "counts", "pairs", "nodes"):
+            raise ValueError(f"whose `{parameter.name}` has the unit {parameter.unit!r}, and there is none such")
+        if parameter.default is None:
+            continue
+        try:
+            read_parameter(parameter, parameter.default)
+        except ValueError as error:
+            raise ValueError(f"whose default for `{parameter.name}` {error}") from None
+    for preset in entry.presets:
+        if not isinstance(preset, Preset):
+            raise ValueError("whose `presets` is no tuple of `Preset`")
+        unknown = [name for name, _ in preset.values if name not in names]
+        if unknown:
+            raise ValueError(f"whose preset {preset.name} gives `{unknown[0]}`, which is none of its parameters")
+    if entry.depth is not None:
+        try:
+            read_depth(entry.depth)
+        except ValueError as error:
+            raise ValueError(f"whose `depth` {error}") from None
+    if entry.weighs not in (None, "stake", "hash_rate"):
+        raise ValueError(f"which weighs by {entry.weighs!r}, neither by 'stake' nor by 'hash_rate'")
+
+
+def read_depth(value: Any) -> int | Literal["auto"]:
+    """How many blocks deep is final. Raises ValueError."""
+    if value == "auto":
+        return "auto"
+    depth = units.integer(str(value))
+    within(1, _DEEPEST)(depth)
+    return depth
+
+
+def choose(
+    kind: Kind, section: type[Section], value: Any, info: ValidationInfo, meant: Callable[[Entry], Entry] | None = None
+) -> Chosen:
     """Read a choice: a name alone, or a mapping of the section's keys and the entry's own parameters.
 
-    The section's first field is the one that holds the name.
+    The section's first field is the one that holds the name. `meant`: what the entry is taken for, with a
+    ValueError where it cannot be taken so.
     """
     key, field = next(iter(section.model_fields.items()))
+    reserved = section.key_names()
     given = {key: value} if isinstance(value, str) else value
     if not isinstance(given, dict):
         raise ValueError("is a name or a mapping of keys, not a list")
     if key not in given and field.is_required():
         raise refuse(Line(f"`{key}` is missing", sentence=True))
     try:
-        entry = lookup(catalogue_of(info), kind, one(given.get(key, field.default)))
+        folder = (info.context or {}).get("folder")
+        entry = lookup(catalogue_of(info), kind, one(given.get(key, field.default)), folder)
+        entry = entry if meant is None else meant(entry)
+        clash = [parameter.name for parameter in entry.parameters if parameter.name in reserved]
+        if clash:
+            raise ValueError(f"is `{entry.name}`, which declares `{clash[0]}`, a key that is there already")
     except ValueError as error:
         raise refuse(Line(str(error), () if isinstance(value, str) else (key,))) from None
+    if "preset" in section.model_fields:
+        given = _with_preset(entry, given)
     read = _section_of(entry, section).model_validate(given, context=info.context)
     parameters = {parameter.name: getattr(read, f"parameter_{n}") for n, parameter in enumerate(entry.parameters)}
     return Chosen(entry, parameters, read)
+
+
+def _with_preset(entry: Entry, given: dict[str, Any]) -> dict[str, Any]:
+    """What is given, and beneath it the values of the preset that it names."""
+    if "preset" not in given:
+        return given
+    presets = {preset.name: preset for preset in entry.presets}
+    try:
+        name = text(one(given["preset"]))
+        if not presets:
+            raise ValueError(f"is `{name}`, and {entry.name} has no presets")
+        if name not in presets:
+            hint = suggestion(name, presets) or f"; there {'is' if len(presets) == 1 else 'are'} {', '.join(presets)}"
+            raise ValueError(f"is `{name}`, which is no preset of {entry.name}{hint}")
+    except ValueError as error:
+        raise refuse(Line(str(error), ("preset",))) from None
+    return dict(presets[name].values) | given
 
 
 def chosen(kind: Kind, section: type[Section]) -> PlainValidator:
@@ -132,6 +210,8 @@ def read_parameter(parameter: Parameter, value: Any) -> Any:
     if parameter.unit == "pairs" and isinstance(value, list):
         return tuple(each(enumerate(value), _pair))
     if parameter.unit == "nodes" and value not in parameter.choices:
+        if value == []:
+            raise ValueError("is an empty list")
         return tuple(each(enumerate(value if isinstance(value, list) else [value]), lambda item: text(one(item))))
     given = one(value)
     if parameter.unit == "choice":
@@ -156,7 +236,7 @@ def write_parameter(parameter: Parameter, value: Any) -> str | list[str] | dict[
         return value[0] if len(value) == 1 else list(value)
     if parameter.unit == "counts":
         return _write_counts(value)
-    whole = parameter.unit in ("duration", "size", "bandwidth", "integer")
+    whole = parameter.unit in ("duration", "size", "bandwidth", "weight", "integer")
     return _WRITERS[parameter.unit](int(value) if whole and value is not None else value)
 
 

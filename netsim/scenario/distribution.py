@@ -1,4 +1,5 @@
 """Delays as a scenario writes them: a duration, or a mapping that names a distribution and gives its parameters.
+And weights (hash rate, stake) likewise, in plain numbers.
 
 What may be said in two ways is reduced to one here, in decimal arithmetic, so that it is the same on every machine:
 a lognormal's p99 to its sigma, a Pareto's mean to its shape.
@@ -6,13 +7,14 @@ a lognormal's p99 to its sigma, a Pareto's mean to its shape.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import PlainValidator, ValidationInfo
 
-from netsim.catalogue import Catalogue
+from netsim.catalogue import Catalogue, Entry
 from netsim.scenario import units
 from netsim.scenario.declared import choose, write_parameter
 from netsim.scenario.fields import Section, Text, reader
@@ -25,6 +27,7 @@ _DECIMAL = Context(prec=30)
 _Z99 = Decimal("2.326347874040841")  # the standard normal distribution's 99 % quantile
 _STEEPEST_SIGMA = 5.0  # a p99 a hundred thousand times the median; the catalogue bounds a given one likewise
 _STEEPEST_SHAPE = 1e6
+_NO_WEIGHTS = ("quantiles", "empirical")
 _ONE_OF = {"lognormal": ("p99", "sigma"), "pareto": ("shape", "mean")}
 
 
@@ -60,6 +63,37 @@ def read_distribution(value: Any, info: ValidationInfo) -> Distribution:
             raise ValueError(f"has a `{parameter.name}` that is longer than an hour")
     if kind == "empirical":
         return _measured(given["file"], info)
+    return _drawn(kind, given)
+
+
+def read_weight(value: Any, info: ValidationInfo) -> Distribution:
+    """Read a weight, in millionths. Raises ValueError or pydantic's ValidationError."""
+    if isinstance(value, str):
+        return Distribution("constant", (("value", units.weight(value)),))
+    if isinstance(value, list):
+        raise ValueError("is a number or a distribution, not a list")
+    choice = choose("distributions", DistributionSection, value, info, _of_weights)
+    return _drawn(cast(DistributionKind, choice.entry.name), choice.parameters)
+
+
+def _of_weights(entry: Entry) -> Entry:
+    """The distribution of plain numbers instead of durations."""
+    if entry.name in _NO_WEIGHTS:
+        raise ValueError(
+            f"is `{entry.name}`, which is of delays; a weight is drawn from constant, uniform, normal, lognormal, "
+            "pareto or gamma"
+        )
+    parameters = tuple(
+        replace(parameter, unit="weight", default=parameter.default and parameter.default.removesuffix(" s"))
+        if parameter.unit == "duration"
+        else parameter
+        for parameter in entry.parameters
+    )
+    return replace(entry, parameters=parameters)
+
+
+def _drawn(kind: DistributionKind, given: dict[str, Any]) -> Distribution:
+    """A distribution of quantities. Raises ValueError for parameters that describe none."""
     if kind in _ONE_OF and sum(given[name] is not None for name in _ONE_OF[kind]) != 1:
         first, second = _ONE_OF[kind]
         raise ValueError(f"needs either `{first}` or `{second}`")
@@ -106,6 +140,15 @@ def _shape(given: dict[str, Any]) -> float:
     return float(shape)
 
 
+def write_weight(distribution: Distribution, catalogue: Catalogue) -> str | dict[str, Any]:
+    """The inverse of `read_weight`."""
+    if distribution.kind == "constant":
+        return units.write_weight(int(distribution.parameters["value"]))
+    entry = catalogue.find("distributions", distribution.kind)
+    assert entry is not None, "the scenario was read with this catalogue"
+    return _parameters(_of_weights(entry), distribution)
+
+
 def write_distribution(distribution: Distribution, catalogue: Catalogue) -> str | dict[str, Any]:
     """The inverse of `read_distribution`."""
     if distribution.kind == "constant":
@@ -115,6 +158,10 @@ def write_distribution(distribution: Distribution, catalogue: Catalogue) -> str 
         return {"distribution": distribution.kind, "points": points}
     entry = catalogue.find("distributions", distribution.kind)
     assert entry is not None, "the scenario was read with this catalogue"
+    return _parameters(entry, distribution)
+
+
+def _parameters(entry: Entry, distribution: Distribution) -> dict[str, Any]:
     values = distribution.parameters
     return {"distribution": distribution.kind} | {
         parameter.name: write_parameter(parameter, values[parameter.name])
@@ -124,4 +171,5 @@ def write_distribution(distribution: Distribution, catalogue: Catalogue) -> str 
 
 
 Delay = Annotated[Distribution, PlainValidator(read_distribution)]
+Weight = Annotated[Distribution, PlainValidator(read_weight)]
 FixedDelay = Annotated[int, reader(units.duration, within_an_hour)]

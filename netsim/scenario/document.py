@@ -7,6 +7,8 @@ lines of them can stand for gigabytes), and so are tags, duplicate keys and furt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from textwrap import shorten
@@ -22,6 +24,7 @@ Path = tuple[str | int, ...]
 
 LARGEST_FILE = 1_000_000  # bytes; a scenario that names a thousand nodes one by one has 50 000
 _DEEPEST = 20  # the language itself needs seven levels
+_DOTTED: tuple[Path, ...] = (("expect",), ("sweep",))  # where keys hold dots themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +59,36 @@ class Document:
             path = path[:-1]
         return self.values.get(path, Mark(self.source, 1, 1))
 
+    def copy(self) -> Document:
+        """One that can be changed by itself."""
+        return Document(
+            self.source, deepcopy(self.root), dict(self.values), dict(self.keys), list(self.problems), self.broken
+        )
+
     def set(self, name: str, text: str, option: str) -> None:
         """Apply `a.b.c` = a value in YAML; a number picks an item of a list. What goes wrong becomes a problem.
 
-        Keys that hold dots themselves (those of `expect`) are found where they are there already, and made where the
-        name begins with `expect`.
+        Keys that hold dots themselves (those of `expect` and `sweep`) are found where they are there already, and made
+        where the name begins with `expect` or `sweep`.
         """
         mark = Mark(option)
         value = read(text, option)
         self.problems += [mark.problem(problem.message) for problem in value.problems]
-        if value.problems:
-            return
+        if not value.problems:
+            self.put(name, value.root, mark, dict.fromkeys((*value.values, *value.keys), mark))
+
+    def put(self, name: str, tree: Tree, mark: Mark, marks: Mapping[Path, Mark]) -> None:
+        """Apply `a.b.c` = a tree that was written at a mark, what is in it at others, by their paths in it."""
         try:
             path = self._place(name.split("."), mark)
         except ValueError as error:
             self.problems.append(mark.problem(str(error)))
             return
-        self._at(path[:-1])[path[-1]] = value.root
-        for marks in (self.values, self.keys):
-            for inner in [inner for inner in marks if inner[: len(path)] == path]:
-                del marks[inner]
-        self.values |= {path + inner: mark for inner in ((), *value.values)}
-        self.keys |= {path + inner: mark for inner in ((), *value.keys)}
+        self._at(path[:-1])[path[-1]] = deepcopy(tree)
+        for known in (self.values, self.keys):
+            for inner in [inner for inner in known if inner[: len(path)] == path]:
+                del known[inner]
+            known |= {path + inner: place for inner, place in marks.items()} | {path: mark}
 
     def _place(self, parts: list[str], mark: Mark) -> Path:
         """The path that a dotted name means, its holders made where they are missing. Raises ValueError."""
@@ -88,7 +99,7 @@ class Document:
             holder = self._at(path)
             here = f"`{'.'.join(map(str, path))}`" if path else "a scenario"
             if isinstance(holder, dict):
-                otherwise = len(parts) if path == ("expect",) else 1
+                otherwise = len(parts) if path in _DOTTED else 1
                 known = (count for count in range(len(parts), 0, -1) if ".".join(parts[:count]) in holder)
                 count = next(known, otherwise)
                 key: str | int = ".".join(parts[:count])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 MessageKind = Literal["blocks", "votes", "transactions"]
@@ -199,13 +200,19 @@ class Choice:
 class Consensus:
     """The protocol, its parameters (block_interval, block_size and timeout among them) and who validates.
 
-    `folder` is where a protocol is found whose name says `file.py:Class`; None for all others.
+    `folder` is where a protocol is found that is no part of netsim (`file.py:Class`, `module:Class`); else None.
     """
 
     protocol: str
     parameters: dict[str, Any]
     validators: tuple[int, ...]
     folder: str | None = field(default=None, compare=False)
+
+    @property
+    def code(self) -> Path | None:
+        """The file that holds the protocol, where its name says so: a run keeps a copy."""
+        file, _, _ = self.protocol.partition(":")
+        return Path(self.folder, file) if self.folder is not None and file.endswith(".py") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +224,7 @@ class Workload:
     arrival: Literal["poisson", "uniform"]
     origins: tuple[int, ...]
     batch: int
+    forward: Literal["gossip", "leader"] = "gossip"  # how transactions reach proposers
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +282,64 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """Nodes do nothing from `at` up to `end`, and then what has come in the meantime, in its order."""
+
+    kind: ClassVar[Literal["freeze"]] = "freeze"
+    at: int
+    end: int
+    nodes: tuple[int, ...]
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Degrade:
+    """Links become slower and lose more, from `at` up to `end`. `links` are ways from site to site."""
+
+    kind: ClassVar[Literal["degrade"]] = "degrade"
+    at: int
+    end: int
+    links: tuple[tuple[str, str], ...]
+    delay: int
+    loss: float  # share of packets
+    says: str
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Nobody is cut off."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asynchrony:
+    """Before `end`, the global stabilisation time, messages are late by anything up to `delay`.
+
+    None of them comes later than `delay` or, if that is earlier, than the global stabilisation time and its own delay.
+    `targets`: whose messages, to and from, nodes by number; None: those of whoever the receiver takes for the leader.
+    """
+
+    kind: ClassVar[Literal["asynchrony"]] = "asynchrony"
+    at: int
+    end: int
+    delay: int
+    targets: tuple[int, ...] | None
+    says: str
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Those whose messages are late, as far as that is known before."""
+        return self.targets or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """How far each node's own clock is from true time, drawn once a node, uniformly from ± these."""
+
+    skew: int = 0  # ns
+    drift: int = 0  # parts in 10⁹
+
+
+@dataclass(frozen=True, slots=True)
 class Churn:
     """Every so often from `at` up to `end`, some nodes are killed and start again after `lasts`.
 
@@ -291,7 +357,7 @@ class Churn:
     says: str
 
 
-Fault = Partition | Block | Crash | Churn
+Fault = Partition | Block | Crash | Freeze | Degrade | Asynchrony | Churn
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +416,7 @@ class Scenario:
     consensus: Consensus
     workload: Workload
     compute: Compute
+    clocks: Clocks
     faults: tuple[Fault, ...]
     misbehaviour: tuple[Misbehaviour, ...]
     finality_depth: int | None  # None: finality is not probabilistic
@@ -359,6 +426,15 @@ class Scenario:
     text: str = field(default="", repr=False)
     sha256: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)  # what a reader should know of how files were understood
+    sweep: dict[str, int] = field(default_factory=dict, compare=False)  # how many values by varied key; not in the text
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One combination of a sweep: the values by varied key, in words, and what the scenario is then."""
+
+    values: dict[str, str]
+    scenario: Scenario
 
 
 def names_of(numbers: Iterable[int], nodes: tuple[Node, ...], sites: dict[str, Site]) -> list[str]:

@@ -22,22 +22,21 @@ from netsim.scenario.schema import Language
 from netsim.scenario.write import with_text
 
 # Sections whose items are judged one by one: what is wrong with one leaves the others to be checked.
-_ITEMISED = ("sites", "access", "faults", "expect")
+_ITEMISED = ("sites", "access", "faults", "misbehaviour", "expect")
 
 
 def load(path: Path, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
     """See `netsim.scenario.load`."""
-    return _scenario(document.read_file(path), path, overrides, seed, catalogue)
+    return scenario(prepare(document.read_file(path), overrides, seed), path, catalogue)
 
 
 def parse(text: str, name: str, overrides: Sequence[str], seed: int | None, catalogue: Catalogue) -> Scenario:
     """See `netsim.scenario.parse`."""
-    return _scenario(document.read(text, name), Path(name), overrides, seed, catalogue)
+    return scenario(prepare(document.read(text, name), overrides, seed), Path(name), catalogue)
 
 
-def _scenario(
-    given: Document, path: Path, overrides: Sequence[str], seed: int | None, catalogue: Catalogue
-) -> Scenario:
+def prepare(given: Document, overrides: Sequence[str], seed: int | None) -> Document:
+    """A document that is a mapping, with what the command line says. Raises ScenarioError for what is none."""
     if given.broken:
         raise ScenarioError(given.problems)
     if given.root == "":
@@ -55,12 +54,18 @@ def _scenario(
             given.problems.append(Mark(option).problem("is written `--set key=value`"))
     if seed is not None:
         given.set("seed", str(seed), "--seed")
+    return given
+
+
+def scenario(given: Document, path: Path, catalogue: Catalogue) -> Scenario:
+    """The scenario of a prepared document from a place. Raises ScenarioError."""
+    assert isinstance(given.root, dict)
     findings = Findings(given)
     language = _validate(given.root, path.parent, catalogue, findings)
     profiles = given.root.get("access")
     names = set(profiles) if isinstance(profiles, dict) else set()
-    scenario = resolve(language, _name(path.stem), path.parent, names, catalogue, findings)
-    written = with_text(scenario, catalogue)
+    resolved = resolve(language, _name(path.stem), path.parent, names, catalogue, findings)
+    written = with_text(resolved, catalogue)
     size = len(written.text.encode())
     if size > document.LARGEST_FILE:  # what a run keeps could not be read again
         message = f"written out with all that its files hold, the scenario has {size} bytes"

@@ -6,22 +6,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as File
 
 from netsim.catalogue import Catalogue
+from netsim.catalogue.own import file_of, is_file
 from netsim.scenario import backbone as links
 from netsim.scenario import check, summary, units
+from netsim.scenario.declared import read_depth
 from netsim.scenario.document import Path
 from netsim.scenario.findings import Findings
 from netsim.scenario.model import (
     Access,
+    Asynchrony,
     Backbone,
     Block,
     Choice,
     Churn,
+    Clocks,
     Compute,
     Consensus,
     Crash,
+    Degrade,
     Emulation,
     Expectation,
     Fault,
+    Freeze,
+    Misbehaviour,
+    Node,
     Partition,
     Scenario,
     Workload,
@@ -29,19 +37,24 @@ from netsim.scenario.model import (
 from netsim.scenario.places import Places
 from netsim.scenario.profiles import Profiles
 from netsim.scenario.schema import (
+    AsynchronySection,
     BlockSection,
     BoundsSection,
     ChurnSection,
     ConsensusSection,
     CrashSection,
+    DegradeSection,
     FaultSection,
+    FreezeSection,
     Language,
+    MisbehaviourSection,
     OnceSection,
     PartitionSection,
     SiteSection,
 )
 from netsim.scenario.topology import read_topology
 from netsim.scenario.vertices import Charted, chart, some, unreached
+from netsim.scenario.weights import weighed
 
 
 def resolve(
@@ -60,11 +73,14 @@ def resolve(
     access = _access(charted.sites, Profiles(own, profiles | set(own), folder, catalogue, findings, notes))
     backbone = links.resolve(language.backbone, places, charted.links, folder, catalogue, findings, notes)
     overlay = _overlay(language, places, charted, findings)
-    consensus = _consensus(language, places, access)
+    consensus = _consensus(language, places, access, folder)
+    nodes = _weighed(language, places, charted.sites, findings)
     workload = _workload(language, places)
     faults = _faults(language, places, findings)
+    misbehaviour = _misbehaviour(language, places, consensus, findings)
+    depth = _depth(language, consensus, findings)
     expect = _expect(language, places, findings)
-    _check(language, places, backbone, consensus, findings)
+    _check(language, places, nodes, backbone, consensus, findings)
     findings.conclude()
     return Scenario(
         name=name if language.name is None else language.name,
@@ -73,7 +89,7 @@ def resolve(
         duration=language.duration,
         warmup=language.warmup,
         sites=places.sites,
-        nodes=places.nodes,
+        nodes=nodes,
         access=access,
         backbone=backbone,
         transport=Choice(language.transport.entry.name, language.transport.parameters),
@@ -82,17 +98,26 @@ def resolve(
         consensus=consensus,
         workload=workload,
         compute=Compute(language.compute.sign, language.compute.verify, language.compute.execute),
+        clocks=Clocks(language.clocks.skew, language.clocks.drift),
         faults=faults,
-        misbehaviour=(),
-        finality_depth=None,
+        misbehaviour=misbehaviour,
+        finality_depth=depth,
         emulation=_emulation(language),
         expect=expect,
         trace=language.trace,
         notes=tuple(notes),
+        sweep={name: len(values) for name, values in language.sweep.items()},
     )
 
 
-def _check(language: Language, places: Places, backbone: Backbone, consensus: Consensus, findings: Findings) -> None:
+def _check(
+    language: Language,
+    places: Places,
+    nodes: Sequence[Node],
+    backbone: Backbone,
+    consensus: Consensus,
+    findings: Findings,
+) -> None:
     """Every check whose sections are sound."""
     load, chosen = language.workload, language.consensus
     checks = [
@@ -103,6 +128,10 @@ def _check(language: Language, places: Places, backbone: Backbone, consensus: Co
             check.overlay(language.overlay.entry.name, language.overlay.parameters, len(places.nodes)),
         ),
         (("sites", "consensus"), check.quorum(chosen.parameters, len(consensus.validators))),
+        (
+            ("sites", "overlay", "consensus"),
+            check.weights(chosen.entry.weighs, [nodes[number].weight for number in consensus.validators]),
+        ),
         (("workload", "duration"), check.workload(load, language.duration)),
         (("workload", "consensus"), check.block_size(chosen.parameters, load)),
     ]
@@ -185,7 +214,7 @@ def _joined(
     return tuple(found.values())
 
 
-def _consensus(language: Language, places: Places, access: Mapping[str, Access]) -> Consensus:
+def _consensus(language: Language, places: Places, access: Mapping[str, Access], folder: File) -> Consensus:
     section = language.consensus.section
     assert isinstance(section, ConsensusSection)
     validators = places.numbers(section.validators, ("consensus", "validators"))
@@ -194,13 +223,29 @@ def _consensus(language: Language, places: Places, access: Mapping[str, Access])
         # A second is a whole number of periods: without an offset every block would meet the same slots.
         cells = [profile.radio for profile in access.values() if profile.radio is not None]
         parameters["spread"] = max((len(cell.pattern) * cell.slot for cell in cells), default=0)
-    return Consensus(language.consensus.entry.name, parameters, validators)
+    name = language.consensus.entry.name
+    if ":" not in name:
+        return Consensus(name, parameters, validators)
+    if not is_file(name):
+        return Consensus(name, parameters, validators, str(folder.resolve()))
+    file = file_of(name, folder)
+    return Consensus(f"{file.name}:{name.partition(':')[2]}", parameters, validators, str(file.parent))
+
+
+def _weighed(
+    language: Language, places: Places, sections: Mapping[str, SiteSection], findings: Findings
+) -> tuple[Node, ...]:
+    if not findings.sound("sites", "overlay", "consensus"):
+        return places.nodes
+    section = language.consensus.section
+    assert isinstance(section, ConsensusSection)
+    return weighed(places.nodes, sections, section, language.consensus.entry, findings)
 
 
 def _workload(language: Language, places: Places) -> Workload:
     load = language.workload
     origins = places.numbers(load.from_, ("workload", "from"))
-    return Workload(load.rate, load.size, load.arrival, origins, load.batch)
+    return Workload(load.rate, load.size, load.arrival, origins, load.batch, load.forward)
 
 
 def _faults(language: Language, places: Places, findings: Findings) -> tuple[Fault, ...]:
@@ -219,6 +264,8 @@ def _faults(language: Language, places: Places, findings: Findings) -> tuple[Fau
 
 def _begin(section: FaultSection) -> tuple[int, str]:
     """When it fails for the first time, and the key that says so."""
+    if isinstance(section, AsynchronySection):
+        return section.at, "at"
     if isinstance(section, ChurnSection):
         return section.first, "every" if section.at is None else "at"
     assert isinstance(section, OnceSection)
@@ -228,6 +275,8 @@ def _begin(section: FaultSection) -> tuple[int, str]:
 def _fault(section: FaultSection, path: Path, duration: int, places: Places, findings: Findings) -> Fault:
     if isinstance(section, ChurnSection):
         return _churn(section, path, duration, places, findings)
+    if isinstance(section, AsynchronySection):
+        return _asynchrony(section, path, duration, places)
     assert isinstance(section, OnceSection)
     end = None if section.for_ is None else section.at + section.for_
     until = duration if end is None else end
@@ -246,7 +295,41 @@ def _fault(section: FaultSection, path: Path, duration: int, places: Places, fin
             nodes = places.numbers(section.crash, (*path, "crash"))
             says = places.say(nodes)
             return Crash(section.at, end, nodes, f"{says} crash{'' if ', ' in says else 'es'}")
+        case FreezeSection():
+            nodes = places.numbers(section.freeze, (*path, "freeze"))
+            return Freeze(section.at, until, nodes, f"{places.say(nodes)} stopped")
+        case DegradeSection():
+            return _degrade(section, path, until, places)
     raise AssertionError(f"no such fault: {section}")
+
+
+def _degrade(section: DegradeSection, path: Path, until: int, places: Places) -> Degrade:
+    worse, path = section.degrade, (*path, "degrade")
+    if worse.between is not None:
+        here, there = worse.between
+        for place, name in enumerate(worse.between):
+            places.site(name, (*path, "between", place))
+    else:
+        assert worse.from_ is not None
+        assert worse.to is not None
+        here, there = worse.from_, worse.to
+        places.site(here, (*path, "from"))
+        places.site(there, (*path, "to"))
+    both = worse.between is not None and here != there
+    parts = [f"{units.write_duration(worse.delay)} slower"] if worse.delay else []
+    parts += [f"{units.write_share(worse.loss)} more lost"] if worse.loss else []
+    says = f"{here} {'and' if worse.between is not None else 'to'} {there}: {', '.join(parts)}"
+    links = ((here, there), (there, here)) if both else ((here, there),)
+    return Degrade(section.at, until, links, worse.delay, worse.loss, says)
+
+
+def _asynchrony(section: AsynchronySection, path: Path, duration: int, places: Places) -> Asynchrony:
+    wanted = section.asynchrony
+    leader = wanted.targets == ("leader",)
+    targets = None if leader else places.numbers(wanted.targets, (*path, "asynchrony", "targets"))
+    whose = "the leader" if targets is None else places.say(targets)
+    says = f"messages of {whose} up to {units.write_duration(wanted.delay)} late"
+    return Asynchrony(section.at, min(section.until, duration), wanted.delay, targets, says)
 
 
 def _churn(section: ChurnSection, path: Path, duration: int, places: Places, findings: Findings) -> Churn:
@@ -269,6 +352,44 @@ def _groups(section: PartitionSection, path: Path, places: Places, findings: Fin
     if all(groups[:-1]) and len(groups) == 2 and not groups[-1]:
         findings.add(path, "separates nobody: all nodes are in one group")
     return tuple(group for group in groups if group)
+
+
+def _misbehaviour(
+    language: Language, places: Places, consensus: Consensus, findings: Findings
+) -> tuple[Misbehaviour, ...]:
+    found = []
+    for number, chosen in enumerate(language.misbehaviour):
+        if chosen is None:
+            continue
+        path: Path = ("misbehaviour", number)
+        section = chosen.section
+        assert isinstance(section, MisbehaviourSection)
+        if section.at >= language.duration and findings.sound("duration"):
+            at, end = units.write_duration(section.at), units.write_duration(language.duration)
+            findings.add((*path, "at"), f"is {at}, and the scenario ends at {end}")
+        parameters = {
+            declared.name: places.numbers(chosen.parameters[declared.name], (*path, declared.name))
+            if declared.unit == "nodes" and chosen.parameters[declared.name] is not None
+            else chosen.parameters[declared.name]
+            for declared in chosen.entry.parameters
+        }
+        nodes = places.numbers(section.nodes, (*path, "nodes"))
+        found.append(Misbehaviour(nodes, chosen.entry.name, section.at, parameters))
+        if findings.sound("sites", "overlay", "consensus"):
+            for key, message in check.misbehaviour(found, consensus, places.nodes):
+                findings.add((*path, key), message)
+    return tuple(found)
+
+
+def _depth(language: Language, consensus: Consensus, findings: Findings) -> int | None:
+    """How many blocks deep is final; None where the protocol itself says what is."""
+    entry, given = language.consensus.entry, language.finality.depth
+    if entry.depth is None:
+        if given is not None and findings.sound("consensus"):
+            findings.add(("finality", "depth"), f"has no use: {entry.name} is final by commit", at_key=True)
+        return None
+    depth = read_depth(entry.depth) if given is None else given
+    return len(consensus.validators) // 2 + 1 if depth == "auto" else depth
 
 
 def _expect(language: Language, places: Places, findings: Findings) -> tuple[Expectation, ...]:

@@ -7,14 +7,16 @@ needs more than its own section to be judged (do these names exist, can that quo
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo, model_validator
 
 from netsim.scenario import units
-from netsim.scenario.declared import Chosen, catalogue_of, choose, chosen, lookup
-from netsim.scenario.distribution import Delay, FixedDelay, within_an_hour
+from netsim.scenario.declared import Chosen, catalogue_of, choose, chosen, lookup, read_depth
+from netsim.scenario.distribution import Delay, FixedDelay, Weight, within_an_hour
+from netsim.scenario.document import Tree
 from netsim.scenario.fields import (
     NOT_BUILT,
     Bandwidth,
@@ -47,6 +49,7 @@ MESSAGE_KINDS: tuple[MessageKind, ...] = ("blocks", "votes", "transactions")
 _LONGEST_NAME = 100
 
 Arrival = Literal["poisson", "uniform"]
+Forward = Literal["gossip", "leader"]
 Grant = Literal["configured", "scheduled"]
 Pace = Literal["lockstep", "clock"]
 Level = Literal["full", "blocks", "summary"]
@@ -93,8 +96,8 @@ class NodeSection(Section):
 
     name: Text = key(says="its name, which no other node and no site has")
     access: Text | None = key(None, says="how it reaches the site's core; by default as the site says")
-    stake: NotBuilt = None
-    hash_rate: NotBuilt = None
+    stake: Weight | None = key(None, says="its stake; by default as the site says")
+    hash_rate: Weight | None = key(None, says="its hash rate; by default as the site says")
 
 
 def _location(value: Any) -> tuple[float, float]:
@@ -127,8 +130,8 @@ class SiteSection(Section):
         "1", says="how many, or a list of {name:, access:}"
     )
     access: Text = key("fibre", says="how its nodes reach its core: a profile")
-    stake: NotBuilt = None
-    hash_rate: NotBuilt = None
+    stake: Weight | None = key(None, says="of each of its nodes; by default as `consensus` says")
+    hash_rate: Weight | None = key(None, says="of each of its nodes; by default as `consensus` says")
 
 
 # ---- access profiles
@@ -377,15 +380,19 @@ class GossipSection(Section):
     """How messages spread; further keys are the strategy's own."""
 
     protocol: Text = key(says="how messages spread")
+    preset: Text | None = key(None, says="one of the strategy's presets: other defaults for its keys")
 
 
 class ConsensusSection(Section):
     """The protocol; further keys are its own."""
 
     protocol: Text = key("pbft", says="how nodes agree on blocks")
+    preset: Text | None = key(None, says="one of the protocol's presets: other defaults for its keys")
     validators: Names = key("all", says="all, or a list of nodes or sites; the rest follow along")
-    stake: NotBuilt = None
-    hash_rate: NotBuilt = None
+    stake: Weight | None = key(
+        None, says="of each node, a number or drawn, where the protocol weighs by it; by default all have the same"
+    )
+    hash_rate: Weight | None = key(None, says="likewise")
 
 
 _GOSSIP = "direct"
@@ -418,7 +425,9 @@ class WorkloadSection(Section):
     batch: Annotated[int, reader(units.duration, positive)] = key(
         "100 ms", says="a node forwards together what became due within this time"
     )
-    forward: NotBuilt = None
+    forward: Annotated[Forward, word(Forward)] = key(
+        "gossip", says="transactions: by gossip to everybody; leader: to whom the node takes for the leader"
+    )
     clients: NotBuilt = None
 
 
@@ -428,6 +437,23 @@ class ComputeSection(Section):
     sign: Duration = key("25 us", says="per signature made")
     verify: Duration = key("70 us", says="per signature checked")
     execute: Duration = key("5 us", says="per transaction executed")
+
+
+def _parts(value: str) -> int:
+    """`20 ppm` in parts of 10⁹."""
+    number, _, unit = value.strip().partition(" ")
+    if unit.strip() != "ppm":
+        raise ValueError(f"is `{value}`; it is written in parts per million, as in `20 ppm`")
+    parts = units.number(number) * 1000
+    within(0, 10**8)(parts)
+    return round(parts)
+
+
+class ClocksSection(Section):
+    """How far each node's own clock is off."""
+
+    skew: FixedDelay = key("0 s", says="at the beginning; drawn from plus or minus so much")
+    drift: Annotated[int, reader(_parts)] = key("0 ppm", says="of its rate, likewise")
 
 
 def _no_measuring(value: Any) -> Any:
@@ -483,6 +509,69 @@ class CrashSection(OnceSection):
     crash: Names
 
 
+class FreezeSection(OnceSection):
+    """Nodes that are stopped, and continued."""
+
+    freeze: Names
+
+
+def _more(value: str) -> int:
+    """`+50 ms`: how much longer; the sign may be left out."""
+    return units.duration(value.removeprefix("+").strip())
+
+
+class WorseSection(Section):
+    """What links become."""
+
+    between: Annotated[tuple[str, str], PlainValidator(_pair)] | None = key(None, says="two sites, both ways")
+    from_: Text | None = key(None, alias="from", says="one way: from this site")
+    to: Text | None = key(None, says="one way: to this site")
+    delay: Annotated[int, reader(_more, within_an_hour)] = key("0 s", says="so much longer, as in +50 ms")
+    loss: Annotated[float, reader(units.share, _less_than_all)] = key("0 %", says="of packets, in addition")
+
+    @model_validator(mode="after")
+    def _one_way_or_both(self) -> Self:
+        ends = (self.from_ is not None, self.to is not None)
+        if ends not in ((True, True), (False, False)) or (self.between is not None) == all(ends):
+            raise refuse(Line("needs either `between` or both `from` and `to`"))
+        if not self.delay and not self.loss:
+            raise refuse(Line("needs a `delay` or a `loss`"))
+        return self
+
+
+class DegradeSection(OnceSection):
+    """Links that become slower or lose more."""
+
+    degrade: WorseSection
+
+
+def _up_to(value: str) -> int:
+    """`up to 5 s`; the two words may be left out."""
+    return units.duration(value.removeprefix("up to").strip())
+
+
+class AdversarySection(Section):
+    """What is delayed."""
+
+    delay: Annotated[int, reader(_up_to, positive, within_an_hour)] = key(says="of each message, as in up to 5 s")
+    targets: Names = key("all", says="whose messages, to and from: all, nodes or sites, or leader")
+
+
+class AsynchronySection(FaultSection):
+    """Messages that an adversary delays until the global stabilisation time."""
+
+    until: Span = key(says="the global stabilisation time")
+    at: Duration = key("0 s", says="when it begins")
+    asynchrony: AdversarySection
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.until <= self.at:
+            until, at = units.write_duration(self.until), units.write_duration(self.at)
+            raise refuse(Line(f"is {until}, and it begins at {at}", ("until",)))
+        return self
+
+
 class DrawnSection(Section):
     """Which nodes churn."""
 
@@ -520,6 +609,9 @@ _FAULTS: dict[str, type[FaultSection]] = {
     "partition": PartitionSection,
     "block": BlockSection,
     "crash": CrashSection,
+    "freeze": FreezeSection,
+    "degrade": DegradeSection,
+    "asynchrony": AsynchronySection,
     "churn": ChurnSection,
 }
 
@@ -542,6 +634,34 @@ def _fault(value: Any, info: ValidationInfo) -> FaultSection | None:
     if not kinds[kind].built:
         raise refuse(Line(NOT_BUILT, (kind,), at_key=True))
     return _FAULTS[kind].model_validate(value, context=info.context)
+
+
+# ---- misbehaviour, finality
+
+
+class MisbehaviourSection(Section):
+    """What some nodes do that they should not; further keys are the misbehaviour's own."""
+
+    does: Text = key(says="what they do")
+    nodes: Names = key(says="nodes or sites")
+    at: Duration = key("0 s", says="from when on")
+
+
+def _misbehaviour(value: Any, info: ValidationInfo) -> Chosen | None:
+    """None where it was refused before."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError("is a list of mappings, such as `{nodes: [suzhou-0], does: silent}`")
+    return choose("misbehaviour", MisbehaviourSection, value, info)
+
+
+class FinalitySection(Section):
+    """When a block counts as final, where the protocol itself never says so."""
+
+    depth: Annotated[int | Literal["auto"], reader(read_depth)] | None = key(
+        None, says="blocks on top of it, itself included; auto: ⌊validators/2⌋ + 1; by default the protocol's own"
+    )
 
 
 # ---- emulation, expectations
@@ -613,6 +733,47 @@ def _expected(value: Any, info: ValidationInfo) -> str | BoundsSection:
     return value if isinstance(value, str) and value else BoundsSection.model_validate(value, context=info.context)
 
 
+# ---- sweep
+
+MOST_POINTS = 1000
+
+
+def check_varied(name: str) -> None:
+    """Whether a key may be varied. Raises ValueError."""
+    if name.partition(".")[0] == "sweep":
+        raise ValueError("is itself what says what varies")
+    if name == "seed":
+        raise ValueError("is varied by `netsim sweep --seeds`")
+
+
+def read_values(value: Any) -> list[Tree]:
+    """The values of a varied key. Raises ValueError."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("is a list of one value or more, such as `[4, 8]`")
+    twice = next((item for number, item in enumerate(value) if item in value[:number]), None)
+    if twice is not None:
+        raise ValueError(f"holds {f'`{twice}`' if isinstance(twice, str) else 'a value'} twice")
+    return value
+
+
+def _sweep(value: Any) -> dict[str, list[Tree]]:
+    if not isinstance(value, dict):
+        raise ValueError("is a mapping from keys to lists, such as `{sites.suzhou.nodes: [4, 8]}`")
+    wrong = []
+    for name in value:
+        try:
+            check_varied(name)
+        except ValueError as error:
+            wrong.append(Line(str(error), (name,), at_key=True))
+    if wrong:
+        raise refuse(*wrong)
+    found = dict(zip(value, each(value.items(), read_values), strict=True))
+    points = prod(map(len, found.values()))
+    if points > MOST_POINTS:
+        raise ValueError(f"has {points} combinations; the most is {MOST_POINTS}")
+    return found
+
+
 # ---- the whole
 
 
@@ -638,15 +799,17 @@ class Language(Section):
     workload: WorkloadSection = key({}, says="the clients' transactions")
     compute: Annotated[ComputeSection, BeforeValidator(_no_measuring)] = key({}, says="modelled cost")
     faults: list[Annotated[FaultSection | None, PlainValidator(_fault)]] = key([], says="what fails, and when")
+    misbehaviour: list[Annotated[Chosen | None, PlainValidator(_misbehaviour)]] = key(
+        [], says="Byzantine nodes: which, and what they do"
+    )
+    finality: FinalitySection = key({}, says="of a protocol whose finality is probabilistic")
     emulation: EmulationSection = key({}, says="how the emulator runs it; changes no result in lockstep")
     expect: dict[str, Annotated[str | BoundsSection, PlainValidator(_expected)]] = key(
         {}, says="keys of summary.json, each with a value or {min:, max:}"
     )
     trace: Annotated[Level, word(Level)] = key("full", says="full, blocks or summary: how much is recorded")
-    clocks: NotBuilt = None
-    misbehaviour: NotBuilt = None
-    finality: NotBuilt = None
-    sweep: NotBuilt = None
+    sweep: Annotated[dict[str, list[Tree]], PlainValidator(_sweep)] = key(
+        {}, says="keys as for --set, each with a list of values: `netsim sweep` runs every combination"
+    )
+    clocks: ClocksSection = key({}, says="each node's own clock, drawn once")
     clients: NotBuilt = None
-    stake: NotBuilt = None
-    hash_rate: NotBuilt = None

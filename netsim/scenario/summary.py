@@ -16,13 +16,15 @@ _DIST = ("count", "mean", "min", "p50", "p90", "p95", "p99", "max")
 _NUMBERS = {
     "": ("schema", "nodes", "validators", "duration_s", "wall_s"),
     "scenario.": ("seed",),
-    "blocks.": ("proposed", "finalised", "empty", "open", "stale", "stale_rate"),
+    "blocks.": ("proposed", "finalised", "empty", "open", "stale", "stale_rate", "byzantine_share"),
+    "finality.": ("reversal_probability", "attacker_share", "reverted"),
     "transactions.": ("submitted", "finalised", "throughput_tps"),
     "messages.": (
         *("sent", "delivered", "dropped", "bytes", "per_block"),
         *("duplicates", "duplicate_bytes", "control_bytes"),
     ),
     "rounds.": ("mean", "max", "timeouts"),
+    "safety.": ("evidence_count",),
     "liveness.": ("stalled_ms", "recovery_ms"),
     "fidelity.": (
         *("displaced", "displaced_share", "displaced_finalisations_share"),

@@ -13,6 +13,10 @@ from decimal import Context, Decimal
 from difflib import get_close_matches
 from math import isinf
 
+from netsim.scenario.model import WEIGHT_UNIT
+
+MOST_WEIGHT = 1_000_000
+
 _EXACT = Context(prec=70)  # more digits than any text of `_LONGEST` characters can bring about
 _LONGEST = 50
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
@@ -120,6 +124,21 @@ def number(text: str) -> float:
     return value
 
 
+def weight(text: str) -> int:
+    """`2.5` → 2 500 000 millionths: of hash rate or stake, of which only the shares matter. Raises ValueError."""
+    digits, rest = _split(text, "is no number")
+    if rest:
+        raise ValueError(f"is `{text}`, but a plain number is meant, without a unit")
+    value = _EXACT.multiply(Decimal(digits), Decimal(WEIGHT_UNIT))
+    if value < 0:
+        raise ValueError(f"is `{text}`, which is negative")
+    if value > MOST_WEIGHT * WEIGHT_UNIT:
+        raise ValueError(f"is `{text}`; the most that is allowed is {MOST_WEIGHT}, for only the shares matter")
+    if value != value.to_integral_value():
+        raise ValueError(f"is `{text}`, finer than a millionth")
+    return int(value)
+
+
 def integer(text: str) -> int:
     """A plain whole number of at most 18 digits. Raises ValueError."""
     if not text:
@@ -174,6 +193,11 @@ def write_time_of_day(value: int) -> str:
 def write_rate(value: float) -> str:
     """Per second → text from which `rate` reads the same."""
     return f"{write_number(value)} /s"
+
+
+def write_weight(value: int) -> str:
+    """Millionths → text from which `weight` reads the same."""
+    return _plain(_EXACT.divide(Decimal(value), Decimal(WEIGHT_UNIT)))
 
 
 def write_number(value: float) -> str:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from netsim.catalogue import Catalogue, Kind
+from netsim.catalogue import Catalogue, Entry, Kind
 from netsim.scenario import units
 from netsim.scenario.declared import write_parameter
-from netsim.scenario.distribution import write_distribution
+from netsim.scenario.distribution import write_distribution, write_weight
 from netsim.scenario.inline import write_inline
 from netsim.scenario.model import (
+    WEIGHT,
     Access,
     Choice,
+    Distribution,
     Expectation,
     Fault,
     Handover,
     Link,
+    Misbehaviour,
     Radio,
     Scenario,
     Site,
@@ -42,7 +46,9 @@ def with_text(scenario: Scenario, catalogue: Catalogue) -> Scenario:
         for name, profile in tree["access"].items()
     }
     simulated = sections | {"access": _yaml({"access": undescribed})} | dict.fromkeys(_UNSIMULATED, "")
-    digest = sha256("".join(simulated.values()).encode()).hexdigest()
+    code = scenario.consensus.code
+    source = code.read_bytes() if code is not None else b""
+    digest = sha256("".join(simulated.values()).encode() + source).hexdigest()
     return replace(scenario, text="".join(sections.values()), sha256=digest)
 
 
@@ -52,13 +58,13 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
 
     load, compute, emulation, backbone = scenario.workload, scenario.compute, scenario.emulation, scenario.backbone
     consensus = Choice(scenario.consensus.protocol, scenario.consensus.parameters)
-    return {
+    tree = {
         "name": scenario.name,
         "description": scenario.description,
         "seed": str(scenario.seed),
         "duration": units.write_duration(scenario.duration),
         "warmup": units.write_duration(scenario.warmup),
-        "sites": {name: _site(name, site, scenario) for name, site in scenario.sites.items()},
+        "sites": {name: _site(name, site, scenario, catalogue) for name, site in scenario.sites.items()},
         "access": {name: _access(access, catalogue) for name, access in scenario.access.items()},
         "backbone": {"route_factor": units.write_number(backbone.route_factor)}
         | ({} if backbone.delay is None else {"delay": write_distribution(backbone.delay, catalogue)})
@@ -69,7 +75,7 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
         "transport": _choice(scenario.transport, "transports", "protocol", catalogue),
         "overlay": _overlay(scenario, catalogue),
         "gossip": {kind: _choice(choice, "gossip", "protocol", catalogue) for kind, choice in scenario.gossip.items()},
-        "consensus": _choice(consensus, "protocols", "protocol", catalogue)
+        "consensus": _choice(consensus, "protocols", "protocol", catalogue, scenario.consensus.folder)
         | {"validators": nodes(scenario.consensus.validators)},
         "workload": {
             "rate": units.write_rate(load.rate),
@@ -77,13 +83,20 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
             "arrival": load.arrival,
             "from": nodes(load.origins),
             "batch": units.write_duration(load.batch),
+            "forward": load.forward,
         },
         "compute": {
             "sign": units.write_duration(compute.sign),
             "verify": units.write_duration(compute.verify),
             "execute": units.write_duration(compute.execute),
         },
+        "clocks": {
+            "skew": units.write_duration(scenario.clocks.skew),
+            "drift": f"{units.write_number(scenario.clocks.drift / 1000)} ppm",
+        },
         "faults": [_fault(fault, scenario) for fault in scenario.faults],
+        "misbehaviour": [_misbehaviour(item, scenario, catalogue) for item in scenario.misbehaviour],
+        "finality": {} if scenario.finality_depth is None else {"depth": str(scenario.finality_depth)},
         "emulation": {
             "broker": emulation.broker,
             "nodes_per_process": str(emulation.nodes_per_process),
@@ -97,15 +110,46 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
         "expect": {expected.key: _expectation(expected) for expected in scenario.expect},
         "trace": scenario.trace,
     }
+    for optional in ("misbehaviour", "finality"):  # most scenarios have none
+        if not tree[optional]:
+            del tree[optional]
+    return tree
 
 
-def _site(name: str, site: Site, scenario: Scenario) -> dict[str, Any]:
+def _site(name: str, site: Site, scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
     own = [node for node in scenario.nodes if node.site == name]
+    alike = len({node.weight for node in own}) == 1
     counted = [(f"{name}-{number}", site.access) for number in range(len(own))]
-    short = [(node.name, node.access) for node in own] == counted
-    nodes = str(len(own)) if short else [{"name": node.name, "access": node.access} for node in own]
+    short = alike and [(node.name, node.access) for node in own] == counted
+    nodes = (
+        str(len(own))
+        if short
+        else [
+            {"name": node.name, "access": node.access} | ({} if alike else _weight(node.weight, scenario, catalogue))
+            for node in own
+        ]
+    )
     location = {} if site.location is None else {"location": [units.write_number(degree) for degree in site.location]}
-    return location | {"nodes": nodes, "access": site.access}
+    weight = _weight(own[0].weight, scenario, catalogue) if alike else {}
+    return location | {"nodes": nodes, "access": site.access} | weight
+
+
+def _weight(weight: Distribution, scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
+    """A weight under the protocol's key, where it is not what all have by default."""
+    if weight == WEIGHT:
+        return {}
+    entry = _protocol(scenario, catalogue)
+    assert entry.weighs is not None, "weights are refused where nobody weighs"
+    return {entry.weighs: write_weight(weight, catalogue)}
+
+
+def _protocol(scenario: Scenario, catalogue: Catalogue) -> Entry:
+    consensus = scenario.consensus
+    entry = catalogue.find(
+        "protocols", consensus.protocol, None if consensus.folder is None else Path(consensus.folder)
+    )
+    assert entry is not None, "the scenario was read with this catalogue"
+    return entry
 
 
 def _access(access: Access, catalogue: Catalogue) -> dict[str, Any]:
@@ -202,8 +246,8 @@ def _overlay(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
     return {"topology": overlay.name, "edges": edges}
 
 
-def _choice(choice: Choice, kind: Kind, key: str, catalogue: Catalogue) -> dict[str, Any]:
-    entry = catalogue.find(kind, choice.name)
+def _choice(choice: Choice, kind: Kind, key: str, catalogue: Catalogue, folder: str | None = None) -> dict[str, Any]:
+    entry = catalogue.find(kind, choice.name, None if folder is None else Path(folder))
     assert entry is not None, "the scenario was read with this catalogue"
     return {key: choice.name} | {
         parameter.name: write_parameter(parameter, choice.parameters[parameter.name]) for parameter in entry.parameters
@@ -221,6 +265,8 @@ def _fault(fault: Fault, scenario: Scenario) -> dict[str, Any]:
             "for": units.write_duration(fault.lasts),
             "until": units.write_duration(fault.end),
         }
+    elif fault.kind == "asynchrony":
+        when["until"] = units.write_duration(fault.end)
     elif fault.end is not None:
         when["for"] = units.write_duration(fault.end - fault.at)
     match fault.kind:
@@ -230,9 +276,37 @@ def _fault(fault: Fault, scenario: Scenario) -> dict[str, Any]:
             return when | {"block": {"from": names(fault.sources), "to": names(fault.targets)}}
         case "crash":
             return when | {"crash": names(fault.nodes)}
+        case "freeze":
+            return when | {"freeze": names(fault.nodes)}
+        case "degrade":
+            here, there = fault.links[0]
+            both = len(fault.links) > 1 or here == there
+            ends: dict[str, Any] = {"between": [here, there]} if both else {"from": here, "to": there}
+            worse = {"delay": units.write_duration(fault.delay), "loss": units.write_share(fault.loss)}
+            return when | {"degrade": ends | worse}
+        case "asynchrony":
+            targets = "leader" if fault.targets is None else names(fault.targets)
+            return when | {"asynchrony": {"delay": units.write_duration(fault.delay), "targets": targets}}
         case "churn":
             drawn = {"nodes": str(fault.count), "among": names(fault.nodes), "rewire": "yes" if fault.rewire else "no"}
             return when | {"churn": drawn}
+
+
+def _misbehaviour(item: Misbehaviour, scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
+    entry = catalogue.find("misbehaviour", item.does)
+    assert entry is not None, "the scenario was read with this catalogue"
+
+    def names(numbers: tuple[int, ...]) -> list[str]:
+        everybody = len(numbers) == len(scenario.nodes)
+        return ["all"] if everybody else names_of(numbers, scenario.nodes, scenario.sites)
+
+    written: dict[str, Any] = {"nodes": names(item.nodes), "does": item.does, "at": units.write_duration(item.at)}
+    for parameter in entry.parameters:
+        value = item.parameters[parameter.name]
+        if parameter.unit == "nodes" and value is not None:
+            value = names(value)
+        written[parameter.name] = write_parameter(parameter, value)
+    return written
 
 
 def _expectation(expected: Expectation) -> str | dict[str, str]:

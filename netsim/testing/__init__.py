@@ -15,9 +15,30 @@ protocol from its transcripts; a change of behaviour shows as a difference in th
       123 final h1 9f3a                      what that made the receivers do
 
 With NETSIM_REWRITE=1 the files are written anew: inspect the difference, and keep it only if you understand it.
+
+`fuzz` and `survive` put a protocol through random schedules: see `chaos`. `check_laws` holds what blocks cost and how
+long they take, in the simulator, against formulas: see `laws`.
 """
 
-from netsim.testing.network import MS, PARAMETERS, Envelope, Network, Place, settings, strategy
+from netsim.testing.chaos import Chaos, Found, fuzz, seeds, survive
+from netsim.testing.laws import check_laws
+from netsim.testing.network import MS, PARAMETERS, Envelope, Network, Place, misbehaviour, settings, strategy
 from netsim.testing.transcript import replay
 
-__all__ = ["MS", "PARAMETERS", "Envelope", "Network", "Place", "replay", "settings", "strategy"]
+__all__ = [
+    "MS",
+    "PARAMETERS",
+    "Chaos",
+    "Envelope",
+    "Found",
+    "Network",
+    "Place",
+    "check_laws",
+    "fuzz",
+    "misbehaviour",
+    "replay",
+    "seeds",
+    "settings",
+    "strategy",
+    "survive",
+]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any
 
 from netsim import catalogue
-from netsim.catalogue import Entry
+from netsim.catalogue import Entry, Parameter
 from netsim.catalogue.protocols import declared_by
 from netsim.node.block import WINDOW_BITS, Batch, Block, short
 from netsim.node.consensus import Consensus
@@ -17,7 +17,8 @@ from netsim.node.gossip.direct import Direct
 from netsim.node.gossip.strategy import Strategy
 from netsim.node.identity import Identities, KeyedHash
 from netsim.node.message import MESSAGE_KINDS, Message, MessageKind, Signed
-from netsim.node.participant import Choice, Participant, Settings
+from netsim.node.misbehaviour import Deviation, Program, participant
+from netsim.node.participant import Choice, Settings
 from netsim.scenario.declared import read_parameter
 
 MS = 1_000_000  # nanoseconds
@@ -46,26 +47,35 @@ def settings(
         gossip = Choice(gossip, {})
     if isinstance(gossip, Choice):
         gossip = dict.fromkeys(MESSAGE_KINDS, gossip)
-    entry, implementation = _protocol(protocol)
+    entry = entry_of(protocol)
+    implementation = catalogue.load(entry) if isinstance(protocol, str) else protocol
     declared = {one.name: one for one in entry.parameters}
     chosen = {name: read_parameter(one, one.default) for name, one in declared.items()}
     if entry.depth is not None:
         chosen["depth"] = read_depth(entry.depth)
-    chosen |= {name: value for name, value in PARAMETERS.items() if name in chosen}
+    chosen |= {name: value for name, value in PARAMETERS.items() if name in declared and allows(declared[name], value)}
     assert parameters.keys() <= chosen.keys(), f"{entry.name} has no {', '.join(parameters.keys() - chosen.keys())}"
     chosen |= parameters
     return Settings(implementation, chosen, gossip, chosen["block_size"])
 
 
-def _protocol(protocol: str | type[Consensus]) -> tuple[Entry, type[Consensus]]:
-    """The entry of a protocol and its class."""
+def allows(declared: Parameter, value: Any) -> bool:
+    """Whether a value is within a parameter's bounds."""
+    return not (
+        isinstance(value, int | float)
+        and ((declared.minimum is not None and value < declared.minimum) or value > (declared.maximum or value))
+    )
+
+
+def entry_of(protocol: str | type[Consensus]) -> Entry:
+    """The entry of a protocol: by its name, "file.py:Class" and "module:Class" included, or by its class."""
     if isinstance(protocol, str):
         entry = catalogue.find("protocols", protocol)
         assert entry is not None, f"no protocol {protocol}"
-        return entry, catalogue.load(entry)
+        return entry
     names = [f"{base.__module__}:{base.__qualname__}" for base in protocol.__mro__]
     known = (entry for entry in catalogue.entries("protocols") if entry.target in names)
-    return next(known, None) or declared_by(protocol, protocol.__name__), protocol
+    return next(known, None) or declared_by(protocol, protocol.__name__)
 
 
 def read_depth(depth: str) -> int | None:
@@ -80,6 +90,23 @@ def strategy(name: str, **parameters: Any) -> Choice:
     assert parameters.keys() <= {declared.name for declared in entry.parameters}
     defaults = {declared.name: read_parameter(declared, declared.default) for declared in entry.parameters}
     return Choice(catalogue.load(entry), {**defaults, **parameters})
+
+
+def misbehaviour(does: str, at: int = 0, **parameters: Any) -> Deviation:
+    """A strategy of the catalogue for a misbehaving node, with its declared defaults where no parameters are given.
+
+    Lists of nodes are tuples of numbers. `at`: ns from when on it follows it."""
+    entry = catalogue.find("misbehaviour", does)
+    assert entry is not None, f"nobody does {does}"
+    declared = {one.name: one for one in entry.parameters}
+    assert parameters.keys() <= declared.keys(), f"{does} has no {', '.join(parameters.keys() - declared.keys())}"
+    defaults = {name: _default(one) for name, one in declared.items()}
+    return Deviation(catalogue.load(entry), {**defaults, **parameters}, at)
+
+
+def _default(declared: Parameter) -> Any:
+    """A parameter's default; None for all nodes, or for those that the strategy chooses by itself."""
+    return None if declared.unit == "nodes" else read_parameter(declared, declared.default)
 
 
 @dataclass(order=True, slots=True)
@@ -109,6 +136,7 @@ class Place:
         self.store: dict[str, bytes] = {}
         self.timers: dict[str, tuple[int, int]] = {}  # by name: when due, and in which order they were set
         self.final: list[Block] = []  # as seen by somebody who never crashes
+        self.lives: list[int] = []  # how many were final when the node began, each time
         self.proposals: list[tuple[int, Block]] = []
         self.finalised_at: dict[int, int] = {}  # by height
         self.checked = 0  # how many of them `check_agreement` has seen
@@ -116,7 +144,7 @@ class Place:
         self.accusations: list[tuple[Signed, Signed]] = []
         self.had: dict[int, int] = {}  # when the message that carries a block was here first, by the block's short id
         self.duplicates = 0
-        self.participant: Participant | None = None
+        self.participant: Program | None = None
 
     @property
     def now(self) -> int:
@@ -195,11 +223,13 @@ class Network:
         delay: Callable[[int, int], int] | None = None,
         identities: Identities | None = None,
         forgets: tuple[str, ...] = (),
+        misbehaving: Mapping[int, Sequence[Deviation]] | None = None,
     ) -> None:
         """`edges`: the overlay, complete without them. `twins`: nodes that run twice. `delay`: ns from node to node.
-        `forgets`: beginnings of keys that broken nodes fail to persist."""
+        `forgets`: beginnings of keys that broken nodes fail to persist. `misbehaving`: what nodes do wrong, as
+        `misbehaviour` makes it."""
         self.nodes = nodes
-        self.settings = settings
+        self.settings = replace(settings, misbehaviour=misbehaving) if misbehaving else settings
         self.validators = tuple(range(nodes) if validators is None else validators)
         self.weights = tuple(weights or (1_000_000,) * nodes)
         self.edges = [(a, b) for a in range(nodes) for b in range(a)] if edges is None else list(edges)
@@ -211,6 +241,7 @@ class Network:
         self.sent: dict[str, int] = {}  # copies by name of the message type
         self.notes: list[tuple[int, str]] = []
         self.groups: list[frozenset[int]] = []  # of the partition, if there is one
+        self.blocked: set[tuple[int, int]] = set()  # from node to node, one way
         self.agreed: dict[int, bytes] = {}  # by height, the first final block that `check_agreement` has seen
         self._count = 0
         self._batches = 0
@@ -251,7 +282,8 @@ class Network:
         """Start a place, with nothing but what it had persisted."""
         world = self.places[place]
         world.timers.clear()
-        world.participant = Participant(world, self.settings)
+        world.lives.append(len(world.final))
+        world.participant = participant(world, self.settings)
         world.participant.start()
 
     def crash(self, place: int) -> None:
@@ -276,9 +308,10 @@ class Network:
         heappush(self.queue, Envelope(due, self.count(), source, target, message))
 
     def connected(self, source: int, target: int) -> bool:
-        """Whether no partition separates two places."""
-        pair = {self.places[source].me, self.places[target].me}
-        return not self.groups or any(pair <= group for group in self.groups)
+        """Whether what one place sends reaches another: no partition separates them, and nothing is blocked."""
+        one, other = self.places[source].me, self.places[target].me
+        whole = not self.groups or any({one, other} <= group for group in self.groups)
+        return whole and (one, other) not in self.blocked
 
     def deliver(self, envelope: Envelope) -> bool:
         """Deliver a message that has been taken from the queue. False where it is lost at its receiver."""
@@ -334,7 +367,7 @@ class Network:
             if timer is not None and timer[0] < arrival:
                 if timer[0] > end:
                     break
-                self.now = timer[0]
+                self.now = max(self.now, timer[0])
                 self.ring(timer[2], timer[3])
             elif arrival <= end:
                 self.now = max(self.now, arrival)

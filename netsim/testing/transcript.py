@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 
 from netsim import catalogue
+from netsim.catalogue import Parameter
 from netsim.node.block import Block, short
 from netsim.node.message import MESSAGE_KINDS
+from netsim.node.misbehaviour import Deviation
 from netsim.node.pbft_messages import NewView, PrePrepare
 from netsim.scenario.declared import read_parameter
-from netsim.testing.network import MS, Envelope, Network, settings, strategy
+from netsim.testing.network import MS, Envelope, Network, misbehaviour, settings, strategy
 
 
 def replay(path: Path) -> None:
@@ -53,6 +55,7 @@ class _Transcript:
     def __init__(self) -> None:
         self.network = Network(0, settings())
         self.gossip = dict.fromkeys(MESSAGE_KINDS, strategy("direct"))
+        self.misbehaving: dict[int, list[Deviation]] = {}
 
     def run(self, line: str) -> list[str]:
         """Execute one line; what happened, line by line."""
@@ -73,6 +76,16 @@ class _Transcript:
                 self.gossip[one] = strategy(name, **given)
         return []
 
+    def do_misbehave(self, nodes: str, does: str, at: str = "0", **parameters: str) -> list[str]:
+        """What some nodes do wrong in the networks that follow, from a time on (ms); lists of nodes as digits."""
+        entry = catalogue.find("misbehaviour", does)
+        assert entry is not None, f"nobody does {does}"
+        declared = {parameter.name: parameter for parameter in entry.parameters}
+        given = {key: _parameter(declared[key], value) for key, value in parameters.items()}
+        for node in map(int, nodes):
+            self.misbehaving.setdefault(node, []).append(misbehaviour(does, int(at) * MS, **given))
+        return []
+
     def do_nodes(
         self, count: str, protocol: str = "pbft", edges: str = "", ring: str = "", depth: str = "", **parameters: str
     ) -> list[str]:
@@ -83,15 +96,14 @@ class _Transcript:
         values: dict[str, Any] = {"depth": int(depth)} if depth else {}
         for declared in entry.parameters:
             if declared.name in parameters:
-                value = parameters.pop(declared.name)
-                bare = declared.unit == "duration" and value.isdigit()
-                values[declared.name] = read_parameter(declared, f"{value} ms" if bare else value)
+                values[declared.name] = _parameter(declared, parameters.pop(declared.name))
         assert not parameters, f"{protocol} has no {', '.join(parameters)}"
         nodes = int(count)
         overlay = [(node, (node + 1) % nodes) for node in range(nodes)] if ring else None
         if edges:
             overlay = [(int(pair[0]), int(pair[1])) for pair in edges.split(",")]
-        self.network = Network(nodes, settings(protocol, gossip=dict(self.gossip), **values), edges=overlay)
+        chosen = settings(protocol, gossip=dict(self.gossip), **values)
+        self.network = Network(nodes, chosen, edges=overlay, misbehaving=self.misbehaving)
         self.network.start()
         return []
 
@@ -128,6 +140,12 @@ class _Transcript:
     def do_wait(self, duration: str) -> list[str]:
         """Let time pass, in ms."""
         self.network.wait(int(duration) * MS)
+        return []
+
+    def do_ring(self, node: str, timer: str) -> list[str]:
+        """A moment later, a timer of a node is due, whatever it was set to."""
+        self.network.wait(1)
+        self.network.ring(self.network.places[int(node)], timer)
         return []
 
     def do_cut(self, *groups: str) -> list[str]:
@@ -205,6 +223,14 @@ class _Transcript:
                 lines.append((str(node), text))
         self.network.notes.clear()
         return [f"  {nodes} {text}" for nodes, text in lines]
+
+
+def _parameter(declared: Parameter, value: str) -> Any:
+    """A parameter as a transcript gives it: bare durations are ms, lists of nodes digits."""
+    if declared.unit == "nodes" and value.isdigit():
+        return tuple(map(int, value))
+    bare = declared.unit == "duration" and value.isdigit()
+    return read_parameter(declared, f"{value} ms" if bare else value)
 
 
 def _line(arrived: Sequence[Envelope], lost: Sequence[Envelope] = ()) -> str:

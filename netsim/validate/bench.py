@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from netsim.validate import agreement, bitcoin, gossip, links, radio
+from netsim.validate import agreement, bitcoin, forks, gossip, links, radio
 from netsim.validate.figure import Effort, Experiment, Line, Sample, failed, judge
 from netsim.validate.laboratory import emulated, simulated
 
@@ -15,6 +15,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *links.EXPERIMENTS,
     *gossip.EXPERIMENTS,
     *agreement.EXPERIMENTS,
+    *forks.EXPERIMENTS,
     *bitcoin.EXPERIMENTS,
 )
 

@@ -49,7 +49,9 @@ def _miniature(seed: int, effort: Effort, run: Run) -> list[Sample]:
 
 
 _FEWER = dict(zip(simblock.SITES, (100, 150, 3, 35, 7, 6), strict=True))
-_APART = ("consensus.arrival=fixed", "consensus.block_interval=60 s", "duration=1230 s")
+_SCRIPT = "protocol: scripted, arrival: fixed, block_interval: 60 s, timeout: 60 s"
+# Relay alone: the blocks of a fork would meet on their way.
+_APART = (f"consensus={{{_SCRIPT}, block_bytes: {simblock.BLOCK_BYTES} B}}", "finality={}", "duration=1230 s")
 
 
 def _paired(seed: int, effort: Effort, run: Run) -> list[Sample]:

@@ -45,6 +45,17 @@ def test_a_block_proposed_in_the_warm_up_is_left_out_and_one_at_its_end_is_not()
     assert story.summary()["finality"]["quorum_ms"]["p50"] == 7
 
 
+def test_empty_blocks_are_left_out_unless_all_are_empty() -> None:
+    """A chained protocol's last empty block is final when there is something to propose again: nobody waits for it."""
+    story = Story().decide(1, 0, after=[10, 10, 10, 10], transactions=3).decide(2, 100, after=[900] * 4, transactions=0)
+    assert story.summary()["finality"]["quorum_ms"]["count"] == 1
+    assert story.summary()["finality"]["quorum_ms"]["max"] == 10
+    assert story.summary()["finality"]["by_site"]["suzhou"]["max"] == 10
+    assert story.summary()["blocks"]["empty"] == 1
+    empty = Story().decide(1, 0, after=[10, 10, 10, 10], transactions=0)
+    assert empty.summary()["finality"]["quorum_ms"]["count"] == 1
+
+
 def test_a_block_proposed_again_counts_from_its_first_proposal() -> None:
     story = Story().propose(1, 100, node=0).propose(1, 400, node=1).finalise(1, {0: 500, 1: 500, 2: 500})
     assert story.summary()["finality"]["first_ms"]["p50"] == 400

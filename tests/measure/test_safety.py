@@ -27,6 +27,9 @@ def test_two_blocks_at_one_height_are_a_conflict() -> None:
                 "times_ms": ([60, 61], [70]),
             }
         ],
+        "evidence_count": 0,
+        "accused": [],
+        "evidence": [],
     }
 
 

@@ -12,13 +12,13 @@ KEYS = {
     "": "schema scenario engine version nodes validators duration_s wall_s blocks finality propagation_ms transactions "
     "messages rounds safety liveness fidelity expect trace_digest",
     "scenario": "name sha256 seed",
-    "blocks": "proposed finalised empty open stale stale_rate interval_ms",
-    "finality": "rule first_ms quorum_ms all_ms by_site",
+    "blocks": "proposed finalised empty open stale stale_rate interval_ms byzantine_share",
+    "finality": "rule first_ms quorum_ms all_ms by_site reversal_probability attacker_share reverted",
     "propagation_ms": "p50 p90 p99 all",
     "transactions": "submitted finalised throughput_tps latency_ms",
     "messages": "sent delivered dropped bytes per_block duplicates duplicate_bytes control_bytes",
     "rounds": "mean max timeouts",
-    "safety": "agreement violations",
+    "safety": "agreement violations evidence_count accused evidence",
     "liveness": "stalled_ms recovery_ms recoveries",
     "fidelity": "verdict twin pace displaced displaced_share displacement_ms displaced_finalisations_share lateness_ms "
     "broker_lost dilation lookahead_ms rounds",

@@ -29,7 +29,7 @@ def test_a_link_is_for_its_direction_alone() -> None:
     there = found.pop(("shenzhen", "suzhou"))
     assert (there.leg.fixed, there.loss, there.bandwidth, there.in_bursts) == (MS, 0.1, 10**9, 0.5)
     assert there.bursts is not None
-    assert there.busy_hour is not None
+    assert there.strain is not None
     assert all(each == Span(each.leg) and each.leg.fixed == 5 * MS for each in found.values())
 
 

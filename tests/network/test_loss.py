@@ -147,8 +147,8 @@ def test_what_is_sent_again_after_a_burst_is_over_arrives() -> None:
 def test_congestion_adds_to_the_links_own_loss_and_to_that_of_bursts() -> None:
     busy = BusyHour(Congestion(0, 0.2, NOON), time_of_day=NOON)
     always_bad = GilbertElliott(1.0, MS, 1, 0, 0)
-    assert Loss(0.1, 0, busy_hour=busy).share_at(0) == pytest.approx(0.3)
-    assert Loss(0.1, 0, busy_hour=busy).share_at(NOON) == pytest.approx(0.1)
+    assert Loss(0.1, 0, strain=busy).share_at(0) == pytest.approx(0.3)
+    assert Loss(0.1, 0, strain=busy).share_at(NOON) == pytest.approx(0.1)
     assert Loss(0.1, 0, always_bad, 0.5, busy).share_at(0) == pytest.approx(0.7)
     assert Loss(0.1, 0, always_bad, 0.9, busy).share_at(0) == MOST_WITH_CONGESTION
     assert Loss(0.1, 0, always_bad, 1.0, busy).share_at(0) == 1.0
@@ -156,5 +156,5 @@ def test_congestion_adds_to_the_links_own_loss_and_to_that_of_bursts() -> None:
         loss = Loss(share, 0, bursts, 0.5, busy)
         odds = {loss.odds(3000, time) for time in range(0, 2 * NOON, 97 * SECOND)}
         assert max(odds) == loss.most_odds(3000)  # at noon, and in a burst
-    assert Loss(0.0, 0, busy_hour=BusyHour(Congestion(MS, 0.0, NOON), NOON)).never
-    assert not Loss(0.0, 0, busy_hour=busy).never
+    assert Loss(0.0, 0, strain=BusyHour(Congestion(MS, 0.0, NOON), NOON)).never
+    assert not Loss(0.0, 0, strain=busy).never

@@ -71,7 +71,7 @@ def delays(network: Network) -> list[int | None]:
 def participant(network: Network, node: int) -> Participant:
     """What runs at a node."""
     found = network.places[node].participant
-    assert found is not None
+    assert isinstance(found, Participant)
     return found
 
 

@@ -13,10 +13,10 @@ from hypothesis import assume, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from netsim import catalogue
 from netsim.node.gossip.gossipsub import (
     MAX_IHAVE_LENGTH,
     MAX_IHAVE_MESSAGES,
-    PRESETS,
     RETRANSMISSIONS,
     Gossipsub,
     Graft,
@@ -26,6 +26,7 @@ from netsim.node.gossip.gossipsub import (
 )
 from netsim.node.message import Codec, WireError
 from netsim.node.participant import Choice
+from netsim.scenario.declared import read_parameter
 from netsim.testing import MS, Envelope, strategy
 
 from .broadcasts import SECOND, TOPIC, Broadcasts, batch_message, connected, delays, nth
@@ -35,8 +36,23 @@ from .test_gossip_in_engines import rejects, simulated, world
 Delay = Callable[[int, int], int]
 
 
-def gossipsub(**parameters: Any) -> Choice:
-    return strategy("gossipsub", **parameters)
+def _presets() -> dict[str, dict[str, Any]]:
+    """Every parameter by preset."""
+    entry = catalogue.find("gossip", "gossipsub")
+    assert entry is not None
+    return {
+        preset.name: {
+            one.name: read_parameter(one, dict(preset.values).get(one.name, one.default)) for one in entry.parameters
+        }
+        for preset in entry.presets
+    }
+
+
+PRESETS = _presets()
+
+
+def gossipsub(preset: str = "libp2p", **parameters: Any) -> Choice:
+    return strategy("gossipsub", **PRESETS[preset] | parameters)
 
 
 def mesh(world: Broadcasts) -> nx.Graph[int]:
@@ -49,7 +65,7 @@ def mesh(world: Broadcasts) -> nx.Graph[int]:
     return graph
 
 
-QUIET = {"flood_publish": "no", "degree_lazy": 0, "gossip_factor": 0.0}  # the mesh alone
+QUIET: dict[str, Any] = {"flood_publish": "no", "degree_lazy": 0, "gossip_factor": 0.0}  # the mesh alone
 
 
 def alone(**parameters: Any) -> tuple[Broadcasts, Gossipsub]:

@@ -216,3 +216,25 @@ def test_no_batches_whatever_raise(batches: list[Batch]) -> None:
         pool.add(new)
     assert pool.valid(pool.take(1000))
     pool.valid(batches)
+
+
+def test_a_block_holds_no_more_transactions_than_it_may() -> None:
+    pool = Mempool(2, 1000, most=6)
+    pool.add(batch(1, 5))
+    assert not pool.fills(1000)
+    pool.add(batch(2, 5, origin=1))
+    assert pool.take(1000) == (batch(1, 5), batch(2, 1, origin=1))
+    assert pool.fills(1000)
+    assert pool.valid(pool.take(1000))
+    assert not pool.valid((batch(1, 5), batch(2, 2, origin=1)))
+    pool.include(block(GENESIS, *pool.take(1000)))
+    assert pool.take(1000) == (batch(2, 4, first=1, origin=1),)
+
+
+def test_a_block_is_full_where_something_is_left_out() -> None:
+    pool = Mempool(2, 1000)
+    assert not pool.fills(0)
+    pool.add(batch(1, 5))
+    assert not pool.fills(50)
+    assert pool.fills(49)
+    assert pool.fills(9)

@@ -27,7 +27,7 @@ def network(**parameters: object) -> Network:
 
 def participant(made: Network, node: int) -> Participant:
     found = made.places[node].participant
-    assert found is not None
+    assert isinstance(found, Participant)
     return found
 
 

@@ -6,38 +6,19 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
-from hypothesis import strategies as st
 
 from netsim.node.block import Block
 from netsim.node.participant import Choice
 from netsim.node.pbft import PBFT
 from netsim.node.pbft_messages import Prepared, Proposal, ViewChange
 from netsim.node.pbft_proofs import Verifier
-from netsim.testing import MS, Network, settings, strategy
-
-from .chaos import Chaos
+from netsim.testing import MS, Network, seeds, settings, strategy, survive
 
 
-def check_that_it_goes_on(chaos: Chaos) -> None:
-    """After the chaos, new blocks become final at all correct replicas, and they agree."""
-    chaos.calm()
-    before = max(chaos.heights())
-    for _ in range(60):
-        for node in chaos.correct:
-            chaos.network.submit(node)
-        chaos.network.run(1000 * MS)
-        chaos.network.check_agreement(chaos.correct)
-        if min(chaos.heights()) > before + 2:
-            return
-    pytest.fail(f"stuck at heights {chaos.heights()}")
-
-
-@given(st.integers(0, 1 << 32))
+@given(seed=seeds())
 @examples(max_examples=80)
 def test_no_schedule_makes_correct_replicas_disagree_and_calm_brings_new_blocks_to_all(seed: int) -> None:
-    chaos = Chaos(seed)
-    chaos.run(700)
-    check_that_it_goes_on(chaos)
+    survive(seed, "pbft")
 
 
 @pytest.mark.parametrize(
@@ -51,31 +32,10 @@ def test_no_schedule_makes_correct_replicas_disagree_and_calm_brings_new_blocks_
     ],
     ids=["announce", "compact", "push", "plumtree", "gossipsub"],
 )
-@given(st.integers(0, 1 << 32))
+@given(seed=seeds())
 @examples(max_examples=12)
 def test_none_does_so_either_where_gossip_has_a_state_of_its_own(gossip: Choice, seed: int) -> None:
-    chaos = Chaos(seed, gossip=gossip)
-    chaos.run(700)
-    check_that_it_goes_on(chaos)
-
-
-def disagrees(**broken: object) -> bool:
-    """Whether one of a few hundred schedules makes broken replicas disagree: the same check as above."""
-    for seed in range(300):
-        chaos = Chaos(seed, **broken)  # type: ignore[arg-type]
-        try:
-            chaos.run(700)
-        except AssertionError:
-            return True
-    return False
-
-
-def test_a_quorum_too_small_is_found_out() -> None:
-    assert disagrees(nodes=4, quorum=2)
-
-
-def test_forgetting_the_promise_of_a_view_change_is_found_out() -> None:
-    assert disagrees(nodes=4, forgets=("view", "new-view"))
+    survive(seed, "pbft", gossip=gossip)
 
 
 def test_a_quorum_too_small_splits_a_partitioned_network() -> None:

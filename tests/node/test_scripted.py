@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from netsim.node.block import Batch, Block
 from netsim.node.gossip.flood import Flood
+from netsim.node.lottery import exponential
 from netsim.node.message import Codec, WireError
-from netsim.node.scripted import Missing, Script, Scripted, exponential
+from netsim.node.scripted import Missing, Script, Scripted
 from netsim.testing import MS, Network, settings
 
 from .messages import BLOCKS, NODE, NUMBERS, SIGNATURES

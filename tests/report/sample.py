@@ -46,6 +46,7 @@ def summary(blocks: int = 55) -> Any:
             stale=0,
             stale_rate=0,
             interval_ms=around(1000, blocks - 1),
+            byzantine_share=0,
         ),
         finality=Finality(
             rule="commit",
@@ -57,6 +58,9 @@ def summary(blocks: int = 55) -> Any:
                 "hong-kong": around(111, 4 * blocks),
                 "suzhou": around(124, 4 * blocks),
             },
+            reversal_probability=None,
+            attacker_share=None,
+            reverted=0,
         ),
         propagation_ms=Propagation(
             p50=around(30, blocks), p90=around(40, blocks), p99=around(45, blocks), all=around(50, blocks)
@@ -75,7 +79,7 @@ def summary(blocks: int = 55) -> Any:
             control_bytes=0,
         ),
         rounds=Rounds(mean=1, max=1, timeouts=0),
-        safety=Safety(agreement="holds", violations=[]),
+        safety=Safety(agreement="holds", violations=[], evidence_count=0, accused=[], evidence=[]),
         liveness=Liveness(stalled_ms=1023.4, recovery_ms=None, recoveries=[]),
         fidelity=Fidelity(
             verdict="exact",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from netsim.measure.evidence import Accused
 from netsim.measure.expect import Judged
 from netsim.measure.liveness import Recovery
 from netsim.measure.safety import Violation
@@ -213,3 +214,30 @@ def test_a_terminal_gets_colours() -> None:
     console = Console(file=plain().file, width=80, force_terminal=True, color_system="standard")
     print_summary(summary(), console=console)
     assert "\x1b[1;32mexact" in text(console)
+
+
+def test_evidence_says_who_contradicts_itself_how_often_and_who_has_seen_it() -> None:
+    what = summary()
+    assert "Evidence" not in shown(what)
+    what["safety"]["accused"] = [
+        Accused(node="hong-kong-1", count=24, messages=["PrePrepare", "Commit"], first_ms=1020.0, witnesses=4),
+        *[Accused(node=f"suzhou-{n}", count=1, messages=["Commit"], first_ms=30.0, witnesses=n) for n in range(5)],
+    ]
+    printed = " ".join(shown(what).replace("│", " ").split())
+    assert "hong-kong-1 contradicts itself 24 times (PrePrepare, Commit); first at 1.02 s" in printed
+    assert "seen by 4 correct nodes" in printed
+    assert "suzhou-0 contradicts itself once (Commit); first at 30.0 ms" in printed
+    assert "seen by no correct nodes" in printed
+    assert "seen by 1 correct node" in printed
+    assert "suzhou-4" not in printed
+    assert "and against 1 more in summary.json" in printed
+
+
+def test_what_depth_is_worth_is_said_where_finality_is_probabilistic() -> None:
+    what = summary()
+    assert "Finality rule" not in shown(what), "a block that is final by commit stays"
+    what["finality"].update(rule="depth 6", attacker_share=0.1, reversal_probability=0.00059141)
+    rule = line(shown(what, 100), "Finality rule")
+    assert "depth 6; an attacker with 10 % reverts it with probability 0.059 %" in rule
+    what["finality"].update(reversal_probability=None, attacker_share=None, reverted=15)
+    assert "depth 6 · 15 reverted" in line(shown(what, 100), "Finality rule")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from netsim import catalogue
+from netsim.catalogue import Catalogue, Entry, Kind
 from netsim.scenario import Distribution, Scenario, ScenarioError, parse
 
 SMALL = "sites: {suzhou: {nodes: 4}}\n"
@@ -135,15 +138,76 @@ faults:
 """
 
 
-def read(text: str, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
+MINED = """\
+name: mined
+sites:
+  shenzhen: {nodes: 3, hash_rate: 2.5}
+  suzhou:
+    hash_rate: {distribution: normal, mean: 400000, deviation: 100000, minimum: 1}
+    nodes:
+      - {name: suzhou-a}
+      - {name: suzhou-b, hash_rate: {distribution: pareto, scale: 1, shape: 1.5}}
+      - {name: suzhou-c, hash_rate: 0}
+backbone: {delay: 50 ms}
+consensus: {protocol: nakamoto, preset: bitcoin-2019, block_interval: 10 s, hash_rate: 7, block_transactions: 2000}
+gossip: {protocol: gossipsub, preset: ethereum}
+finality: {depth: auto}
+misbehaviour:
+  - {nodes: [suzhou-a], does: selfish}
+  - {nodes: [shenzhen-0, suzhou-b], does: delay, at: 5 s, by: 20 ms, what: blocks}
+  - {nodes: shenzhen-0, does: withhold, from: [suzhou, shenzhen-1]}
+  - {nodes: suzhou-c, does: equivocate, towards: auto}
+sweep:
+  finality.depth: [2, 6]
+  consensus: [{protocol: nakamoto, timeout: 4 s}, {protocol: nakamoto}]
+"""
+
+
+class Extended:
+    """The catalogue with protocols that weigh and that are never final by themselves, and all misbehaviour built."""
+
+    def entries(self, kind: Kind) -> Iterator[Entry]:
+        return (self._extended(entry) for entry in catalogue.entries(kind))
+
+    def find(self, kind: Kind, name: str, folder: Path | None = None) -> Entry | None:
+        if (kind, name) == ("protocols", "planned"):
+            return Entry("protocols", "planned", "Will be built one day")
+        entry = catalogue.find(kind, name, folder)
+        return None if entry is None else self._extended(entry)
+
+    def load(self, entry: Entry) -> Any:
+        return catalogue.load(entry)
+
+    def _extended(self, entry: Entry) -> Entry:
+        pbft = catalogue.find("protocols", "pbft")
+        assert pbft is not None
+        like = replace(pbft, name=entry.name)
+        match entry.kind, entry.name:
+            case "protocols", "nakamoto":
+                return replace(like, depth="6", weighs="hash_rate")
+            case "protocols", "clique":
+                return replace(like, depth="auto")
+            case "protocols", "snowman":
+                return replace(like, weighs="stake")
+            case "misbehaviour", _:
+                return replace(entry, target=entry.target or "netsim.node:pbft")
+        return entry
+
+
+EXTENDED = Extended()
+
+
+def read(text: str, overrides: Sequence[str] = (), seed: int | None = None, using: Catalogue = catalogue) -> Scenario:
     """A text as a scenario; what is wrong with it is called `x.yaml`."""
-    return parse(text, "x.yaml", overrides=overrides, seed=seed, catalogue=catalogue)
+    return parse(text, "x.yaml", overrides=overrides, seed=seed, catalogue=using)
 
 
-def problems(text: str, overrides: Sequence[str] = (), seed: int | None = None) -> list[str]:
+def problems(
+    text: str, overrides: Sequence[str] = (), seed: int | None = None, using: Catalogue = catalogue
+) -> list[str]:
     """Everything that is wrong with a text, as it is printed."""
     try:
-        read(text, overrides, seed)
+        read(text, overrides, seed, using)
     except ScenarioError as error:
         return [str(problem) for problem in error.problems]
     return []

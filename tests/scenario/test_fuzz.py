@@ -12,7 +12,7 @@ from netsim import catalogue
 from netsim.scenario import Scenario, ScenarioError, load
 from netsim.scenario.schema import Language
 
-from .reading import LINKS, WHOLE, dump, read
+from .reading import LINKS, MINED, WHOLE, dump, read
 
 NASTY = [
     *(
@@ -54,8 +54,8 @@ NASTY = [
     ),
     *("suzhou", "suzhou-a", "shenzhen-0", "pbft", "distribution", "mqtt://", "mqtt://[", "\u2028", "\x00", "9" * 60),
 ]
-TEXTS = st.sampled_from([WHOLE, LINKS])
-TOKENS = sorted(set((WHOLE + LINKS).replace(",", " ").replace(":", " ").split()))
+TEXTS = st.sampled_from([WHOLE, LINKS, MINED])
+TOKENS = sorted(set((WHOLE + LINKS + MINED).replace(",", " ").replace(":", " ").split()))
 
 
 def outcome(text: str, overrides: list[str] | None = None) -> Scenario | list[str]:
@@ -117,7 +117,8 @@ def test_sections_of_any_shape(tree: dict[str, Any]) -> None:
 @given(st.lists(st.tuples(st.sampled_from(Language.key_names()), st.lists(WORDS, max_size=3), WORDS), max_size=3))
 def test_overrides_of_any_kind(overrides: list[tuple[str, list[str], str]]) -> None:
     outcome(
-        LINKS if len(overrides) % 2 else WHOLE, [".".join([key, *path]) + f"={value}" for key, path, value in overrides]
+        (LINKS, WHOLE, MINED)[len(overrides) % 3],
+        [".".join([key, *path]) + f"={value}" for key, path, value in overrides],
     )
 
 

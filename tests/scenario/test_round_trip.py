@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netsim.scenario import Scenario
 
-from .reading import LINKS, SMALL, WHOLE, dump, read
+from .reading import LINKS, MINED, SMALL, WHOLE, dump, read
 
 DELAYS = st.integers(0, 10**9).map(lambda ns: f"{ns} ns") | st.sampled_from(["0 s", "4.5 ms", "1e3 us"])
 POSITIVE = st.integers(1, 10**9).map(lambda ns: f"{ns} ns")
@@ -208,7 +208,7 @@ def test_reading_the_resolved_text_gives_an_equal_scenario(tree: dict[str, Any])
     assert again(scenario).text == scenario.text
 
 
-@pytest.mark.parametrize("text", [WHOLE, LINKS])
+@pytest.mark.parametrize("text", [WHOLE, LINKS, MINED])
 def test_so_it_does_for_a_scenario_that_uses_everything(text: str) -> None:
     assert again(read(text)) == read(text)
 

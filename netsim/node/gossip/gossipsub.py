@@ -73,36 +73,6 @@ MAX_IHAVE_MESSAGES = 10  # IHAVEs of one neighbour that are read between two hea
 RETRANSMISSIONS = 3  # how often one neighbour gets the same message by IWANT
 
 _Item = TypeVar("_Item")
-_SECOND = 1_000_000_000
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "libp2p": {
-        "degree": 6,
-        "degree_low": 5,
-        "degree_high": 12,
-        "degree_out": 2,
-        "degree_lazy": 6,
-        "heartbeat": _SECOND,
-        "mcache_len": 5,
-        "mcache_gossip": 3,
-        "gossip_factor": 0.25,
-        "seen_ttl": 120 * _SECOND,
-        "flood_publish": "yes",
-    },
-    "ethereum": {
-        "degree": 8,
-        "degree_low": 6,
-        "degree_high": 12,
-        "degree_out": 2,
-        "degree_lazy": 6,
-        "heartbeat": 7 * _SECOND // 10,
-        "mcache_len": 6,
-        "mcache_gossip": 3,
-        "gossip_factor": 0.25,
-        "seen_ttl": 550 * 7 * _SECOND // 10,
-        "flood_publish": "yes",
-    },
-}
-
 
 Digests = Annotated[tuple[Digest, ...], msgspec.Meta(max_length=MAX_IHAVE_LENGTH)]
 
@@ -158,26 +128,20 @@ class Gossipsub(Strategy):
     messages: ClassVar[tuple[type[Control], ...]] = (Graft, Prune, IHave, IWant)
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
-        """`preset`, and what overrides it: any of its keys that is neither None nor "auto".
-
-        Bounds that contradict each other give way to `degree`, and `mcache_gossip` to `mcache_len`. `prune_backoff` and
-        `followup` are in ns.
-        """
+        """Times are in ns. Bounds that contradict each other give way to `degree`, `mcache_gossip` to `mcache_len`."""
         super().__init__(host, parameters)
-        given = {key: value for key, value in parameters.items() if value not in (None, "auto")}
-        chosen = {**PRESETS[parameters["preset"]], **given}
-        self._degree: int = chosen["degree"]
-        self._low: int = min(chosen["degree_low"], self._degree)
-        self._high: int = max(chosen["degree_high"], self._degree)
-        self._out: int = min(chosen["degree_out"], self._degree // 2)
-        self._lazy: int = chosen["degree_lazy"]
-        self._heartbeat: int = chosen["heartbeat"]
-        self._gossiped: int = min(chosen["mcache_gossip"], chosen["mcache_len"])
-        self._factor: float = chosen["gossip_factor"]
-        self._seen_ttl: int = chosen["seen_ttl"]
-        self._flood: bool = chosen["flood_publish"] == "yes"
-        self._prune_backoff: int = chosen["prune_backoff"]
-        self._followup: int = chosen["followup"]
+        self._degree: int = parameters["degree"]
+        self._low: int = min(parameters["degree_low"], self._degree)
+        self._high: int = max(parameters["degree_high"], self._degree)
+        self._out: int = min(parameters["degree_out"], self._degree // 2)
+        self._lazy: int = parameters["degree_lazy"]
+        self._heartbeat: int = parameters["heartbeat"]
+        self._gossiped: int = min(parameters["mcache_gossip"], parameters["mcache_len"])
+        self._factor: float = parameters["gossip_factor"]
+        self._seen_ttl: int = parameters["seen_ttl"]
+        self._flood: bool = parameters["flood_publish"] == "yes"
+        self._prune_backoff: int = parameters["prune_backoff"]
+        self._followup: int = parameters["followup"]
 
         self._rng = host.rng
         self._send = host.send
@@ -185,7 +149,7 @@ class Gossipsub(Strategy):
         self._members: set[int] = set()
         self._backoff: dict[int, int] = {}  # by neighbour: until when it is not grafted
         self._cache: dict[bytes, Message] = {}  # the mcache
-        self._windows: deque[list[bytes]] = deque([[] for _ in range(chosen["mcache_len"])])  # of it, the latest first
+        self._windows: deque[list[bytes]] = deque([[] for _ in range(parameters["mcache_len"])])  # latest first
         self._served: dict[bytes, dict[int, int]] = {}  # of it, how often each neighbour got a message by IWANT
         self._young: set[bytes] = set()  # what was seen since the turn, and what between the last two
         self._old: set[bytes] = set()

@@ -1,0 +1,118 @@
+"""Every combination of what varies, each a scenario of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from pathlib import Path as File
+from textwrap import shorten
+from typing import Any
+
+from netsim.catalogue import Catalogue
+from netsim.scenario import document, read
+from netsim.scenario.document import Document, Mark, Path, Tree
+from netsim.scenario.model import Point
+from netsim.scenario.problem import Problem, ScenarioError
+from netsim.scenario.schema import MOST_POINTS, check_varied, read_values
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One value of a varied key, where it was written, and what is in it."""
+
+    tree: Tree
+    mark: Mark
+    marks: Mapping[Path, Mark]
+
+
+def points(
+    path: File, vary: Sequence[str], overrides: Sequence[str], seed: int | None, catalogue: Catalogue
+) -> list[Point]:
+    """See `netsim.scenario.points`."""
+    given = read.prepare(document.read_file(path), overrides, seed)
+    read.scenario(given.copy(), path, catalogue)  # which must be good by itself
+    assert isinstance(given.root, dict)
+    fixed = {override.partition("=")[0] for override in overrides}
+    block = given.root.pop("sweep", {})
+    varied = {key: list(_written(given, key, values)) for key, values in block.items() if key not in fixed}
+    problems: list[Problem] = []
+    for option in vary:
+        try:
+            key, values = _asked(option, fixed)
+        except ScenarioError as error:
+            problems += error.problems
+        else:
+            varied[key] = values
+    count = prod(map(len, varied.values()))
+    if count > MOST_POINTS:
+        problems.append(Mark("--vary").problem(f"gives {count} combinations; the most is {MOST_POINTS}"))
+    if problems:
+        raise ScenarioError(problems)
+    return _read(given, path, varied, overrides, seed, catalogue)
+
+
+def _read(
+    given: Document,
+    path: File,
+    varied: Mapping[str, Sequence[_Value]],
+    overrides: Sequence[str],
+    seed: int | None,
+    catalogue: Catalogue,
+) -> list[Point]:
+    """All points. Raises ScenarioError with what is wrong, each problem with the first point that has it."""
+    found = []
+    wrong: dict[Problem, str] = {}
+    for combination in product(*varied.values()):
+        chosen = dict(zip(varied, combination, strict=True))
+        one = given.copy()
+        for key in sorted(chosen, key=lambda key: key.count(".")):  # a whole section before a key in it
+            one.put(key, chosen[key].tree, chosen[key].mark, chosen[key].marks)
+        words = {key: in_words(value.tree) for key, value in chosen.items()}
+        try:  # the command line once more: a section that varies may have replaced what it says
+            found.append(Point(words, read.scenario(read.prepare(one, overrides, seed), path, catalogue)))
+        except ScenarioError as error:
+            where = shorten(", ".join(f"{key} = {word}" for key, word in words.items()), 200, placeholder=" …")
+            for problem in error.problems:
+                wrong.setdefault(problem, where)
+    if wrong:
+        problems = [replace(problem, message=f"{problem.message} ({where})") for problem, where in wrong.items()]
+        raise ScenarioError(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+    return found
+
+
+def _written(given: Document, key: str, values: Sequence[Tree]) -> Iterator[_Value]:
+    """The values of a key in the file's block, with their marks."""
+    for number, tree in enumerate(values):
+        path: Path = ("sweep", key, number)
+        inside = {place[3:]: mark for place, mark in given.values.items() if place[:3] == path and len(place) > 3}
+        yield _Value(tree, given.mark(path), inside)
+
+
+def _asked(option: str, fixed: set[str]) -> tuple[str, list[_Value]]:
+    """What an option of the command line varies, `key=a,b,c`. Raises ScenarioError."""
+    key, equals, text = option.partition("=")
+    mark = Mark(shorten(f"--vary {key}", 200, placeholder=" …"))
+    if not equals:
+        raise ScenarioError([mark.problem("is written `--vary key=a,b,c`")])
+    listed = document.read(f"[{text}]", mark.source)
+    if listed.problems:
+        raise ScenarioError(mark.problem(problem.message) for problem in listed.problems)
+    try:
+        check_varied(key)
+        values = read_values(listed.root)
+    except ValueError as error:
+        raise ScenarioError([mark.problem(f"`{key}` {error}")]) from None
+    if key in fixed:
+        raise ScenarioError([mark.problem(f"`{key}` is given by --set, too")])
+    return key, [_Value(tree, mark, {}) for tree in values]
+
+
+def in_words(tree: Any) -> str:
+    """A value in one line."""
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{key}: {in_words(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(map(in_words, tree)) + "]"
+    return str(tree)
