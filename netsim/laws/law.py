@@ -84,6 +84,7 @@ def _byzantine(
     return Law(protocol, source, quorum, first, last, messages, crashes_beside(quorum), split_by(quorum), **more)
 
 
+_BETA = 20
 _MAJORITY = Formula("⌊n/2⌋+1", lambda n: n // 2 + 1)
 _MINORITY = Formula("⌊(n-1)/2⌋", lambda n: (n - 1) // 2)
 _PBFT_QUORUM = Formula("⌈(n+f+1)/2⌉", byzantine_quorum)
@@ -176,6 +177,18 @@ LAWS: tuple[Law, ...] = (
         depth=1,
         slowness=10,
         note="depth 1: a block is final where it has arrived",
+    ),
+    Law(
+        "snowman",
+        "Team Rocket et al., arXiv 1906.08936",
+        Formula("n-⌊(n-1)/4⌋", lambda n: n - (n - 1) // 4),
+        constant(2 * _BETA),
+        constant(2 * _BETA + 1),
+        Formula("(n-1)(1+2nβ)", lambda n: (n - 1) * (1 + 2 * n * _BETA)),
+        Formula("⌊(n-1)/4⌋", lambda n: (n - 1) // 4),
+        consensus=f"block_interval: 2 s, empty_blocks: always, beta: {_BETA}, alpha_preference: auto",
+        slowness=10,
+        note="all others are asked in each poll, of which three quarters must agree β = 20 times in a row",
     ),
 )
 

@@ -132,9 +132,11 @@ class Chaos:
         self.network.delay = lambda source, target: self.random.randrange(self.slowest)
         self.loss = random.choice((0.0, 0.02, 0.1))
         self.doubling = random.choice((0.0, 0.05))
-        self.crashes = random.choice((0.0, 0.0, 0.005, 0.02))
+        self.crashes = random.choice((0.0, 0.0, 0.005, 0.02) if entry.byzantine else (0.0, 0.005, 0.02, 0.05))
         self.ticks = random.choice((0.01, 0.03, 0.1))
         self.ordered = self.kind == PHASES or random.random() < 0.4
+        self.listener: int | None = None  # who hears the others now, while they do not hear each other
+        self.alone = False  # whether it was cut off then
         self.story: list[str] | None = [] if tell else None
         self._examined = [0] * self.nodes  # how many of each node's final blocks `check` has seen
         self._accusations = [0] * self.nodes
@@ -254,7 +256,7 @@ class Chaos:
             else:
                 self._tell(f"crash {node}")
                 network.crash(node)
-        elif choice < self.cuts:
+        elif choice < (self.cuts / 4 if self.alone else self.cuts):
             self._cut()
         elif choice < self.cuts + 0.02:
             self._submit()
@@ -272,13 +274,21 @@ class Chaos:
         random, network = self.random, self.network
         cut, form = bool(network.groups or network.blocked), random.random()
         network.groups, network.blocked = [], set()
+        heard, self.listener, self.alone = self.listener, None, False
         if self.kind != PHASES:
             network.groups = [] if cut else self._partition(random.randint(1, len(self.correct) - 1))
+        elif heard is not None:  # what it has heard the others have not, and now nobody hears it for a while
+            self.alone = True
+            network.groups = [frozenset(range(self.nodes)) - {heard}, frozenset({heard})]
         elif form < 0.3:
             network.groups = self._partition(random.randint(1, len(self.correct) - 1))
         elif form < 0.5:
             network.groups = self._partition(1)
-        elif form < 0.8:
+        elif form < 0.7:
+            self.listener = random.choice(self.correct)
+            nodes = range(self.nodes)
+            network.blocked = {(a, b) for a in nodes for b in nodes if a != b != self.listener}
+        elif form < 0.85:
             nodes, share = range(self.nodes), random.choice((0.2, 0.4, 0.6))
             network.blocked = {(a, b) for a in nodes for b in nodes if a != b and random.random() < share}
         if self.story is not None:

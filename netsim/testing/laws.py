@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from netsim import catalogue
 from netsim.laws.bench import NODES, answer, lines, questions
 from netsim.laws.law import Formula, Law, Number, constant
 from netsim.laws.table import as_sentence
@@ -48,8 +49,8 @@ def check_laws(
     the first one. `consensus`: the protocol's keys as YAML; where it is not given, blocks follow each other at once, if
     the protocol allows it, and empty ones too. `apart`: names of message types that are not sent for a block.
     """
-    entry = entry_of(protocol)
-    name = protocol if isinstance(protocol, str) else f"{protocol.__module__}:{protocol.__qualname__}"
+    name = protocol if isinstance(protocol, str) else _name_of(protocol)
+    entry = entry_of(name)
     if consensus is None:
         declared = {parameter.name: parameter for parameter in entry.parameters}
         at_once = not declared["block_interval"].minimum
@@ -74,6 +75,12 @@ def check_laws(
         answers = [(question, answer(question, law)) for question in questions(law, count)]
         wrong += [as_sentence(line) for line in lines(law, count, answers) if not line.agrees]
     assert not wrong, "\n".join(wrong)
+
+
+def _name_of(protocol: type[Consensus]) -> str:
+    """What a scenario calls a class."""
+    path = f"{protocol.__module__}:{protocol.__qualname__}"
+    return next((entry.name for entry in catalogue.entries("protocols") if entry.target == path), path)
 
 
 def _formula(predicted: Predicted) -> Formula | None:

@@ -90,6 +90,16 @@ def finality(trace: Trace) -> NDArray[np.int64]:
     return table[blocks.measured]
 
 
+def proposed(trace: Trace) -> NDArray[np.int64]:
+    """When each block was proposed, in ns, in the order of `finality`'s rows."""
+    from netsim.measure.blocks import join
+    from netsim.measure.events import Events
+
+    blocks = join(Events(trace))
+    found: NDArray[np.int64] = blocks.proposed_ns[blocks.measured]
+    return found
+
+
 def proposers(trace: Trace) -> list[int]:
     """Who proposed each block, in order."""
     from netsim.measure.blocks import join

@@ -33,14 +33,14 @@ class Streamlet(Branching):
     """Streamlet: propose, vote, and three notarised blocks in a row"""
 
     messages = (Proposal, Vote, Missing)
+    recalls = False  # it writes down no blocks: after a restart it learns them again, its own too
     parameters = (Parameter("block_interval", "duration", "250 ms", "an epoch: twice the longest delay", minimum=1),)
 
     def __init__(self, context, chain, mempool, parameters):
         super().__init__(context, chain, mempool, parameters)
         self.epoch_ns = parameters["block_interval"]
         self.voted = int(context.restore("voted") or 0)  # the last epoch in which this node has voted
-        self.proposals, self.votes = {}, {}  # by block; the votes by signer
-        self.epochs = {GENESIS.id: 0}  # of all blocks
+        self.proposals, self.votes, self.epochs = {}, {}, {GENESIS.id: 0}  # by block; the votes by signer
         self.notarised, self.tip = {GENESIS.id}, GENESIS  # the tip of the longest notarised chain
         self.ancestry = Ancestry(context, chain, parameters["timeout"], self.accept)
 

@@ -23,7 +23,7 @@ faults:
 """
 # Defaults are those of the real systems; these let something happen within 4 s.
 CONSENSUS = {
-    "snowman": "sample: 6",
+    "snowman": "sample: 6, beta: 4",
     "clique": "wiggle: 50 ms",
 }
 PROTOCOLS = [entry.name for entry in catalogue.entries("protocols") if entry.built]
