@@ -7,11 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from netsim.testing import MS, Network, settings
 from tests.commands import ROOT, netsim
 
 WORLD = """
@@ -200,23 +198,3 @@ def test_the_worked_example_passes_its_own_tests() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "scenarios/own-protocol"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "2 passed" in done.stdout, done.stdout
-
-
-def test_a_node_that_writes_down_no_blocks_learns_its_own_again(folder: Path) -> None:
-    """The first validator proposes, and comes back with nothing."""
-    for recalls, back in ((True, 0), (False, 5)):
-        name = f"recalls_{recalls}".lower()
-        text = TRUSTING.replace("    messages = (Said,)", f"    messages = (Said,)\n    recalls = {recalls}")
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-        network = Network(4, settings(f"{folder}/{name}.py:Trusting", rest=MS))
-        network.start()
-        network.run(5 * MS)
-        said = [block for _, block in network.places[0].proposals]
-        network.crash(0)
-        network.restart(0)
-        first = network.places[0].participant
-        assert first is not None
-        kind: Any = network.settings.protocol.messages[0]
-        for block in said:
-            first.on_message(1, kind(0, b"", block, block.height).signed(network.places[0].sign))
-        assert first.chain.height == back

@@ -22,7 +22,6 @@ class Consensus(ABC):
 
     messages: ClassVar[tuple[type[Message], ...]]  # every message type that it sends; tags from 16 to 109
     records: ClassVar[dict[str, str]] = {}  # its own kinds of trace rows, each with a sentence
-    recalls: ClassVar[bool] = True  # False: after a restart it must be told its own blocks by others, as all else
 
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
         """`parameters`: the declared keys (durations in ns, sizes in bytes, shares of 1), block_interval among them;

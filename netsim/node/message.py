@@ -53,6 +53,11 @@ class Message(msgspec.Struct, frozen=True, array_like=True, dict=True):
         """The message on the wire: a version byte and the msgpack array."""
         return WIRE_VERSION + _ENCODER.encode(self)
 
+    @classmethod
+    def decoded(cls, data: bytes) -> Self:
+        """The inverse of `encoded`, for what one has persisted oneself: it is not checked as a stranger's would be."""
+        return msgspec.msgpack.decode(data[len(WIRE_VERSION) :], type=cls)
+
     @cached_property
     def size(self) -> int:
         """Bytes on the link: what is encoded and the payload that it stands for."""

@@ -33,13 +33,11 @@ class Streamlet(Branching):
     """Streamlet: propose, vote, and three notarised blocks in a row"""
 
     messages = (Proposal, Vote, Missing)
-    recalls = False  # it writes down no blocks: after a restart it learns them again, its own too
     parameters = (Parameter("block_interval", "duration", "250 ms", "an epoch: twice the longest delay", minimum=1),)
 
     def __init__(self, context, chain, mempool, parameters):
         super().__init__(context, chain, mempool, parameters)
         self.epoch_ns = parameters["block_interval"]
-        self.voted = int(context.restore("voted") or 0)  # the last epoch in which this node has voted
         self.proposals, self.votes, self.epochs = {}, {}, {GENESIS.id: 0}  # by block; the votes by signer
         self.notarised, self.tip = {GENESIS.id}, GENESIS  # the tip of the longest notarised chain
         self.ancestry = Ancestry(context, chain, parameters["timeout"], self.accept)
@@ -47,6 +45,8 @@ class Streamlet(Branching):
     def start(self):
         self.epoch = self.context.now // self.epoch_ns
         self.context.set_timer("epoch", self.epoch_ns - self.context.now % self.epoch_ns)
+        while data := self.context.restore(f"{len(self.proposals)}"):  # after a crash
+            self.accept(self.context.me, Proposal.decoded(data))
 
     def leader_of(self, epoch):
         return self.context.validators[epoch % len(self.context.validators)]
@@ -56,8 +56,7 @@ class Streamlet(Branching):
             self.ancestry.on_timer()
             return
         self.start()
-        me = self.context.me
-        if self.leader_of(self.epoch) == me:
+        if (me := self.context.me) == self.leader_of(self.epoch):
             votes = Certificate.of(self.votes.get(self.tip.id, {}), self.q)
             proposal = Proposal(me, b"", self.new_block(self.tip), self.epoch, votes).signed(self.context.sign)
             self.context.broadcast(proposal)
@@ -76,14 +75,15 @@ class Streamlet(Branching):
         block, epoch, parent = proposal.block, proposal.round, self.chain.get(proposal.block.parent)
         below = Vote(0, b"", self.epochs[parent.id], parent.id)
         proven = parent is GENESIS or proposal.votes.proves(below, self.q, self.context)
-        if proven and below.round < epoch and proposal.signer == self.leader_of(epoch):
+        led = below.round < epoch and proposal.signer == self.leader_of(epoch)
+        if proven and led and block.id not in self.proposals:
+            first = epoch > max(self.epochs.values())  # so it has not voted in this epoch
+            self.context.persist(f"{len(self.proposals)}", proposal.encoded)  # before anything is said of it
             self.chain.remember(block)
             self.proposals[block.id], self.epochs[block.id] = proposal, epoch
             self.count(parent.id, proposal.votes)
             longest = self.acceptable(block) and parent.height >= self.tip.height
-            if longest and self.voted < epoch == self.epoch and self.context.me in self.context.validators:
-                self.voted = epoch
-                self.context.persist("voted", str(epoch).encode())  # before it is said
+            if first and longest and epoch == self.epoch and self.context.me in self.context.validators:
                 vote = Vote(self.context.me, b"", epoch, block.id).signed(self.context.sign)
                 self.context.broadcast(vote)
                 self.on_message(sender, vote)

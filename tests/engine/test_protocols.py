@@ -11,7 +11,7 @@ from netsim import catalogue
 from netsim.trace import read
 
 WORLD = """
-duration: 4 s
+duration: 3 s
 sites:
   shenzhen:  {location: [22.543, 114.058], nodes: 3, access: 5g}
   hong-kong: {location: [22.319, 114.169], nodes: 2, access: fibre}
@@ -26,11 +26,14 @@ CONSENSUS = {
     "snowman": "sample: 6, beta: 4",
     "clique": "wiggle: 50 ms",
 }
+FLOODED = ("tendermint", "hotstuff", "raft", "clique")
 PROTOCOLS = [entry.name for entry in catalogue.entries("protocols") if entry.built]
 
 
-@pytest.mark.parametrize("gossip", ["direct", "flood"])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    ("protocol", "gossip"),
+    [*((protocol, "direct") for protocol in PROTOCOLS), *((protocol, "flood") for protocol in FLOODED)],
+)
 def test_every_protocol_is_exact_and_equals_its_twin(protocol: str, gossip: str, tmp_path: Path) -> None:
     own = CONSENSUS.get(protocol, "")
     consensus = f"{{protocol: {protocol}, block_interval: 200 ms, timeout: 500 ms{own and ', '}{own}}}"
