@@ -166,11 +166,15 @@ async def test_a_connection_lost_while_publishing_waits_is_told() -> None:
 
 
 async def test_what_arrived_before_the_connection_was_lost_is_still_read() -> None:
+    entered = asyncio.Event()  # a connection that is lost before is lost on entering
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
+        await entered.wait()
         writer.write(bytes((0x30, 4, 0, 1)) + b"ax" + bytes((0x30, 4, 0, 1)) + b"ay")
 
     async with server(serve) as endpoint, Mqtt(endpoint, "me") as transport:
+        entered.set()
         messages = transport.messages()
         assert await anext(messages) == ("a", b"x")
         assert await anext(messages) == ("a", b"y")
