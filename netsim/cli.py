@@ -243,6 +243,48 @@ def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -
     typer.echo(table(found))
 
 
+class Milestone(Enum):
+    """The three moments at which a block can be said to be final."""
+
+    first = "first"
+    quorum = "quorum"
+    all = "all"
+
+
+@app.command()
+def explain(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/latest.")],
+    block: Annotated[str | None, typer.Argument(help="A height, or the beginning of a block's id.")] = None,
+    at: Annotated[
+        Milestone, typer.Option(help="Final at the first validator, at a quorum, or at all.")
+    ] = Milestone.quorum,
+) -> None:
+    """Why a block took that long to be final, or where the time of all blocks goes."""
+    from rich.console import Console
+
+    from netsim.measure.causes import Causes
+    from netsim.report.waterfall import waterfall, where_the_time_goes
+    from netsim.trace import read
+
+    try:
+        causes = Causes(read(run_folder))
+        places = causes.places(block)
+    except OSError as error:
+        _fail(WRONG, f"{run_folder} is no run's folder: {error.strerror or error}")
+    except ValueError as error:
+        _fail(WRONG, f"{run_folder}: {error}")
+    paths = [path for place in places if (path := causes.path(place, at.value)) is not None]
+    if not paths:
+        _fail(WRONG, f"{run_folder}: no such block is final at {'all validators' if at.value == 'all' else at.value}")
+    console = Console()
+    if block is None:
+        console.print(where_the_time_goes(causes.header, paths, console.width))
+        console.print("\nA block that took as long as most do:")
+        paths = sorted(paths, key=lambda path: path.final_ns - path.proposed_ns)[len(paths) // 2 :][:1]
+    for path in paths:
+        console.print(waterfall(causes.header, path, console.width))
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[
