@@ -27,6 +27,7 @@ from netsim.engine.layout import Place
 from netsim.engine.lifeline import hold
 from netsim.engine.loop import FOREVER, Loop, Node
 from netsim.engine.plan import Plan
+from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
@@ -95,7 +96,8 @@ class Worker:
         self._recorder = trace.Recorder(job.work / f"process-{self._me}")
         clock = job.scenario.emulation.pace == "clock"
         self._clock = clock
-        self._loop = Loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
+        loop = MeasuringLoop if job.scenario.compute.measured else Loop
+        self._loop = loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:

@@ -434,7 +434,7 @@ class WorkloadSection(Section):
 class ComputeSection(Section):
     """Modelled cost of computing."""
 
-    sign: Duration = key("25 us", says="per signature made; `compute: measured`: what nodes really take (emulation only)")
+    sign: Duration = key("25 us", says="per signature made; or `compute: measured`, see README.md")
     verify: Duration = key("70 us", says="per signature checked")
     execute: Duration = key("5 us", says="per transaction executed")
 
