@@ -162,11 +162,10 @@ def _hold_against(repeated: Trace, recorded: Trace, log: logging.Logger) -> None
     from netsim.engine.twin import difference
 
     differs = "" if repeated.digest() == recorded.digest() else difference(recorded, repeated)
-    known = msgspec.structs.replace(recorded.header.fidelity, twin="differs" if differs else "equal")
-    known.twin_differs = differs
-    known.complete = not differs
-    repeated.header.fidelity = known
-    log.info("replay %s %s", known.twin, differs)
+    known = recorded.header.fidelity
+    twin: Literal["equal", "differs"] = "differs" if differs else "equal"
+    repeated.header.fidelity = msgspec.structs.replace(known, twin=twin, twin_differs=differs)
+    log.info("replay %s %s", twin, differs)
 
 
 def _emulate(
