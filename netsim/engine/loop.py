@@ -64,6 +64,9 @@ class Memory(dict[str, bytes]):
     put = dict.__setitem__
 
 
+Copy = tuple[int, int, int, int]  # of a message: time, sender, sequence with the sender's incarnation, receiver
+
+
 class Flight:
     """One message on its way to some nodes of this process, with its arrivals in order; `index` is the next."""
 
@@ -524,6 +527,8 @@ class Loop:
         self.outbox: list[Packet] = []
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
+        self.passed_over: list[Copy] | None = None  # if somebody asks: what came for a process that held a node before
+        self.unheard: list[Copy] = []  # what came too late for such a process, and so is handled by nobody
         self._in_order = in_order
         self._rules = plan.network.rules
         self._adversary = plan.network.adversary
@@ -687,7 +692,7 @@ class Loop:
 
         Under the clock, what came when the end had passed is moved beyond it, and counted as that.
         """
-        left: list[tuple[int, int, int, int]] = []
+        left = self.unheard
         for time, kind, sender, sequence, receiver, what in self.heap:
             if kind == ARRIVAL:
                 ways = zip(what.times[what.index :], what.receivers[what.index :], strict=True)
@@ -713,6 +718,8 @@ class Loop:
         else:
             node.last = key
         node.previous = key
+        if self.passed_over is not None and kind == ARRIVAL and time < node.since:
+            self.passed_over.append((key[0], sender, sequence, node.me))
         return time
 
     def _arrive(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from netsim.trace import Trace
 
 Key = tuple[int, int, int, int]  # of an event at its node: time, kind, sender, sequence
-_Copy = tuple[int, int, int]  # of a message: receiver, sender, sequence with the sender's incarnation
+_Addressed = tuple[int, int, int]  # of a message: receiver, sender, sequence with the sender's incarnation
 
 
 class _Charged:
@@ -181,9 +181,9 @@ class ReplayLoop(Loop):
             self.node = _ReplayedNode
             for life, rows in groupby(recorded.costs.tolist(), key=lambda row: (row[0], row[1])):
                 self.costs[life].extend(row[2] for row in rows)
-        self._displaced: dict[_Copy, int] = {}  # copies that came too late, and when they were handled
-        self._following: dict[tuple[int, Key], _Copy] = {}  # by receiver and event: the one right behind that event
-        self._waiting: dict[_Copy, Flight] = {}
+        self._displaced: dict[_Addressed, int] = {}  # copies that came too late, and when they were handled
+        self._following: dict[tuple[int, Key], _Addressed] = {}  # the one right behind an event of a node
+        self._waiting: dict[_Addressed, Flight] = {}
         for receiver, _, sender, sequence, moved_to, time, kind, origin, number in recorded.displaced.tolist():
             copy = receiver, sender, sequence
             self._displaced[copy] = moved_to
