@@ -527,7 +527,8 @@ class Loop:
         self.outbox: list[Packet] = []
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
-        self.passed_over: list[Copy] | None = None  # if somebody asks: what came for a process that held a node before
+        # If somebody asks, by message: what came for a process that held the one node here before.
+        self.passed_over: dict[tuple[int, int], Copy] | None = None
         self.unheard: list[Copy] = []  # what came too late for such a process, and so is handled by nobody
         self._in_order = in_order
         self._rules = plan.network.rules
@@ -718,8 +719,11 @@ class Loop:
         else:
             node.last = key
         node.previous = key
-        if self.passed_over is not None and kind == ARRIVAL and time < node.since:
-            self.passed_over.append((key[0], sender, sequence, node.me))
+        if self.passed_over is not None:
+            if kind == ARRIVAL and time < node.since:
+                self.passed_over[sender, sequence] = key[0], sender, sequence, node.me
+            elif kind == WORK and time >= node.since:  # through the downlink, and so told here after all
+                self.passed_over.pop((sender, sequence), None)
         return time
 
     def _arrive(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:

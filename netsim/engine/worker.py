@@ -131,7 +131,7 @@ class Worker:
         self._predecessor = _predecessor(job.place, job.places)
         self._brought: dict[tuple[int, int], tuple[int, int]] = {}  # by message: whose outbox it came in, and which
         if clock and self._predecessor is not None:
-            self._loop.passed_over = []
+            self._loop.passed_over = {}
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
@@ -403,7 +403,7 @@ class Worker:
         received, unheard = msgspec.msgpack.decode(
             self._heard(self._predecessor).read_bytes(), type=tuple[list[int], list[Copy]]
         )
-        for copy in self._loop.passed_over:
+        for copy in self._loop.passed_over.values():
             process, number = self._brought[copy[1], copy[2]]
             if number > received[process]:
                 unheard.append(copy)
