@@ -135,7 +135,7 @@ def two_processes(plan: Plan, kind: type[Loop], random: Random, folder: Path) ->
     return gather(plan.header("emulate", Fidelity()), [folder / f"process-{process}" for process in range(2)])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.integers(0, 1 << 32),
     st.sampled_from(["full", "blocks", "summary"]),
