@@ -47,6 +47,7 @@ _LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partitio
 _UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
 _MOST_CHANGES = 1 << 30  # of one node's neighbours; they come before the crashes and starts of the same instant
 _NEVER = (FOREVER, 0, 0, 0)  # the key of no event
+POSTPONED = (-1, 0, 0, 0)  # stands for one where a message was given another time before its turn came
 _BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
 
 

@@ -32,7 +32,7 @@ from itertools import groupby
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
-from netsim.engine.loop import ARRIVAL, Flight, Loop, Node, Store, among
+from netsim.engine.loop import ARRIVAL, POSTPONED, Flight, Loop, Node, Store, among
 from netsim.engine.plan import Plan
 from netsim.network import Times
 from netsim.node.block import Batch, Block
@@ -184,10 +184,16 @@ class ReplayLoop(Loop):
         self._displaced: dict[_Addressed, int] = {}  # copies that came too late, and when they were handled
         self._following: dict[tuple[int, Key], _Addressed] = {}  # the one right behind an event of a node
         self._waiting: dict[_Addressed, Flight] = {}
-        for receiver, _, sender, sequence, moved_to, time, kind, origin, number in recorded.displaced.tolist():
+        self._postponed: dict[_Addressed, int] = {}  # copies that were given another time, and which
+        self._by: dict[_Addressed, int] = {}  # how far those are moved that are on their way
+        for receiver, _, sender, sequence, moved_to, *behind in recorded.displaced.tolist():
             copy = receiver, sender, sequence
-            self._displaced[copy] = moved_to
-            self._following[receiver, (time, kind, origin, number)] = copy
+            key = behind[0], behind[1], behind[2], behind[3]
+            if key == POSTPONED:
+                self._postponed[copy] = moved_to
+            else:
+                self._displaced[copy] = moved_to
+                self._following[receiver, key] = copy
         self._moments = sorted(set(self._displaced.values()), reverse=True)
         self._handled: tuple[int, Key] | None = None  # the last event, behind its node
 
@@ -204,7 +210,11 @@ class ReplayLoop(Loop):
     ) -> None:
         """As ever, but for the copies that come too late: those wait for the event that they come behind."""
         key = incarnation << SEQUENCE_BITS | sequence
-        late = [place for place, receiver in enumerate(receivers) if (receiver, sender, key) in self._displaced]
+        late = [
+            place
+            for place, receiver in enumerate(receivers)
+            if (receiver, sender, key) in self._displaced or (receiver, sender, key) in self._postponed
+        ]
 
         def some(places: list[int]) -> None:
             those = [receivers[place] for place in places]
@@ -218,7 +228,15 @@ class ReplayLoop(Loop):
         for place in late:
             self.heap = []
             some([place])
-            self._waiting[receivers[place], sender, key] = self.heap[0][-1]
+            copy = receivers[place], sender, key
+            flight: Flight = self.heap[0][-1]
+            if copy in self._displaced:
+                self._waiting[copy] = flight
+            else:
+                later = self._postponed[copy]
+                self._by[copy] = later - flight.times[0]
+                flight.times[0] = later
+                heappush(heap, (later, ARRIVAL, sender, key, receivers[place], flight))
         self.heap = heap
 
     def run(self, horizon: int) -> None:
@@ -247,6 +265,8 @@ class ReplayLoop(Loop):
                 self._deliver(self.nodes[receiver], at, origin, number, flight, place)
                 self._follow()
         self._handled = node.me, key
+        if kind == ARRIVAL and (by := self._by.pop((node.me, sender, sequence), None)) is not None:
+            node.displaced(sender, sequence, by)
         return time
 
     def _follow(self) -> bool:
