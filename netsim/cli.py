@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netsim.report.progress import Progress
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Run
+    from netsim.trace import Trace
 
 WRONG, INCOMPLETE = 2, 4
 
@@ -78,6 +79,8 @@ def run(
         overrides.append(f"emulation.broker={broker}")
     loaded = _load(scenario, overrides, seed)
     plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
+    if engine is Engine.simulate:
+        _refuse_measuring(scenario, loaded)
     for note in loaded.notes:
         typer.echo(f"note: {note}", err=True)
     if loaded.sweep:
@@ -105,6 +108,70 @@ def run(
 
 
 @app.command()
+def replay(
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="A folder for the replay; else under runs/.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
+) -> None:
+    """Simulate exactly what a run did: what computing took in it, and which messages came too late."""
+    recorded = _recorded(source)
+    file = source / "scenario.yaml"
+    loaded = _load(file, (), None)
+    if loaded.sha256 != recorded.header.scenario_sha256:
+        _fail(WRONG, f"{file} is not the scenario of {source / 'trace.parquet'}; one of them was changed")
+    plan = _plan(file, loaded, emulated=False)
+    if recorded.header.version != __version__:
+        typer.echo(f"note: {source} was made by netsim {recorded.header.version}, this is {__version__}", err=True)
+    from netsim.engine.interrupt import ignore_further_interrupts
+    from netsim.report.progress import Progress
+    from netsim.report.terminal import print_summary
+    from netsim.run import new_folder
+    from netsim.run import replay as replay_run
+
+    try:
+        folder = _folder(out) if out is not None else new_folder(loaded, latest=False)
+        with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
+            result = replay_run(plan, recorded, folder, observe=_observer(progress))
+            ignore_further_interrupts()
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    if json:
+        sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
+    else:
+        print_summary(result.summary, folder)
+    if result.failure:
+        _fail(result.exit_code, f"{result.failure}; what was simulated until then is in {folder}")
+    differs = result.twin_differs
+    says = f"replay: differs from {source}, first at {differs}" if differs else f"replay: equal to {source}"
+    typer.echo(says, err=json)
+    raise typer.Exit(result.exit_code)
+
+
+def _recorded(folder: Path) -> Trace:
+    """The trace of a run that came to its end, or exit code 2."""
+    from netsim.trace import read
+
+    if not folder.is_dir():
+        _fail(WRONG, f"there is no run {folder}")
+    for name in ("trace.parquet", "scenario.yaml"):
+        if not (folder / name).is_file():
+            _fail(WRONG, f"{folder} is no run's folder: it has no {name}")
+    try:
+        recorded = read(folder)
+    except OSError as error:
+        _fail(WRONG, f"{folder}: {error.strerror or error}")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        _fail(WRONG, f"{folder}: {str(error).partition(chr(10))[0]}")
+    fidelity = recorded.header.fidelity
+    if not fidelity.complete:
+        _fail(WRONG, f"{folder} did not come to its end, so it cannot be replayed to it")
+    if fidelity.broker_lost:
+        lost = fidelity.broker_lost
+        _fail(WRONG, f"{folder} cannot be replayed: its broker lost {lost} batch{'es' if lost > 1 else ''} of messages")
+    return recorded
+
+
+@app.command()
 def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> None:
     """Validate a scenario, with every point of its sweep, and say what it would start, and start nothing."""
     loaded = _load(scenario, set_ or (), seed)
@@ -125,6 +192,8 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
         typer.echo(f"  lookahead   {shortest / 1e6:.3f} ms, the shortest link between two processes")
     if points:
         typer.echo(f"  sweep       {len(points)} points, by {' × '.join(points[0].values) or 'nothing'}")
+    if loaded.compute.measured:
+        typer.echo("  compute     measured, which only an emulation can; `netsim replay` simulates what it measured")
     for note in loaded.notes:
         typer.echo(f"  note        {note}")
     if loaded.finality_depth is not None:
@@ -162,6 +231,7 @@ def sweep(
     points = _points(scenario, vary or (), overrides, seed)
     for point in points:
         _plan(scenario, point.scenario, emulated=False)
+        _refuse_measuring(scenario, point.scenario)
     typer.echo(f"{len(points)} points × {seeds} seeds", err=True)
     runs: list[Run] = []
     try:
@@ -371,6 +441,14 @@ def _plan(path: Path, scenario: Scenario, emulated: bool) -> Plan:
     except ValueError as error:
         _fail(WRONG, f"{path}: {error}")
     return plan
+
+
+def _refuse_measuring(path: Path, scenario: Scenario) -> None:
+    """Exit code 2 for a simulation in which nothing can be measured."""
+    from netsim.engine.simulator import NOTHING_TO_MEASURE
+
+    if scenario.compute.measured:
+        _fail(WRONG, f"{path}: {NOTHING_TO_MEASURE}")
 
 
 def _folder(out: Path) -> Path:

@@ -46,6 +46,8 @@ FOREVER = 1 << 62
 _LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partition", "down"))
 _UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
 _MOST_CHANGES = 1 << 30  # of one node's neighbours; they come before the crashes and starts of the same instant
+_NEVER = (FOREVER, 0, 0, 0)  # the key of no event
+POSTPONED = (-1, 0, 0, 0)  # stands for one where a message was given another time before its turn came
 _BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
 
 
@@ -61,6 +63,9 @@ class Memory(dict[str, bytes]):
     """A store for nodes that never leave their process."""
 
     put = dict.__setitem__
+
+
+Copy = tuple[int, int, int, int]  # of a message: time, sender, sequence with the sender's incarnation, receiver
 
 
 class Flight:
@@ -104,7 +109,7 @@ class Flight:
         self.last = len(times) - 1
 
 
-def _among(times: Times, places: list[int]) -> Times:
+def among(times: Times, places: list[int]) -> Times:
     """Those of the copies at some places."""
     return times if isinstance(times, int) else [times[place] for place in places]
 
@@ -164,7 +169,8 @@ class Node:
         self.queue: deque[tuple[int, int, Any]] = deque()  # (ready, kind, what), waiting for the CPU
         self.uplink = network.uplink(me, incarnation)
         self.downlink = network.downlink(me)
-        self.last = (-1, 0, 0, 0)  # key of the last event, to see one that comes too late
+        self.last = (-1, 0, 0, 0)  # the greatest key of its events, to see one that comes too late
+        self.previous = self.last  # the key of the last one
         clock = network.clocks[me]
         self._clock = None if clock.true else clock
         self.held: dict[int, int] = {}  # by sender: until when the adversary has held back what came last
@@ -301,6 +307,7 @@ class Node:
         plan = self._loop.plan
         self.incarnation = incarnation
         self._sequence = 0
+        self._events = incarnation << SEQUENCE_BITS
         self._rows = 0
         if incarnation:
             self.uplink = plan.network.uplink(self.me, incarnation, self._store.get(_BACKLOG))
@@ -309,9 +316,13 @@ class Node:
         self._begin(time)
         self.rng = stream(plan.scenario.seed, "node", self.me, incarnation)
         self._row("start", detail=incarnation)
-        self.participant = participant(self, plan.settings)
+        self.participant = self.program()
         self.participant.start()
         self.free = time + self.elapsed
+
+    def program(self) -> Program:
+        """What runs at this node, made anew."""
+        return participant(self, self._loop.plan.settings)
 
     def rewire(self, time: int, peers: tuple[int, ...]) -> None:
         """The overlay gives this node other neighbours, whether it is up or down."""
@@ -499,6 +510,8 @@ class Node:
 class Loop:
     """The nodes of one process and the heap of their events."""
 
+    node = Node
+
     def __init__(
         self,
         plan: Plan,
@@ -515,6 +528,9 @@ class Loop:
         self.outbox: list[Packet] = []
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
+        # If somebody asks, by message: what came for a process that held the one node here before.
+        self.passed_over: dict[tuple[int, int], Copy] | None = None
+        self.unheard: list[Copy] = []  # what came too late for such a process, and so is handled by nobody
         self._in_order = in_order
         self._rules = plan.network.rules
         self._adversary = plan.network.adversary
@@ -525,7 +541,7 @@ class Loop:
 
     def add(self, me: int, store: Store, incarnation: int = 0, since: int = 0) -> Node:
         """Take a node in, from its `incarnation` on; what lies before `since` is another process's to tell."""
-        node = self.nodes[me] = Node(self, me, incarnation, since, store)
+        node = self.nodes[me] = self.node(self, me, incarnation, since, store)
         for number, (start, crash) in enumerate(self.plan.lives[me][incarnation:], incarnation):
             if start is not None:
                 heappush(self.heap, (start, FAULT, me, 2 * number, me, number))
@@ -574,8 +590,8 @@ class Loop:
                 sender.incarnation,
                 sequence,
                 sent,
-                _among(begun, here),
-                _among(departures, here),
+                among(begun, here),
+                among(departures, here),
                 [receivers[place] for place in here],
                 message,
             )
@@ -678,27 +694,37 @@ class Loop:
 
         Under the clock, what came when the end had passed is moved beyond it, and counted as that.
         """
-        for time, kind, _, _, receiver, what in self.heap:
+        left = self.unheard
+        for time, kind, sender, sequence, receiver, what in self.heap:
             if kind == ARRIVAL:
-                for late, node in zip(what.times[what.index :], what.receivers[what.index :], strict=True):
-                    self._missed(node, late)
+                ways = zip(what.times[what.index :], what.receivers[what.index :], strict=True)
+                left += ((late, sender, sequence, node) for late, node in ways)
             else:
-                self._missed(receiver, time)
+                left.append((time, sender, sequence, receiver))
+        for time, sender, sequence, receiver in sorted(left):
+            if time < self.end:
+                self.nodes[receiver].missed(self.end, self.end - time)
+                self.recorder.displaced.extend((receiver, time, sender, sequence, self.end, *_NEVER))
         for me in sorted(self.nodes):
             self.nodes[me].totals(self.end)
-
-    def _missed(self, node: int, time: int) -> None:
-        if time < self.end:
-            self.nodes[node].missed(self.end, self.end - time)
 
     def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:
         """The time at which an event is handled: its own, or the node's present if a later one came first."""
         key = (time, kind, sender, sequence)
         if key < node.last:
-            node.displaced(sender, sequence, node.last[0] - time)
-            time = node.last[0]
+            present = node.last[0]
+            if kind == ARRIVAL and present >= node.since:  # what such a message causes at once is no later than it
+                node.displaced(sender, sequence, present - time)
+                self.recorder.displaced.extend((node.me, time, sender, sequence, present, *node.previous))
+            time = present
         else:
             node.last = key
+        node.previous = key
+        if self.passed_over is not None:
+            if kind == ARRIVAL and time < node.since:
+                self.passed_over[sender, sequence] = key[0], sender, sequence, node.me
+            elif kind == WORK and time >= node.since:  # through the downlink, and so told here after all
+                self.passed_over.pop((sender, sequence), None)
         return time
 
     def _arrive(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:

@@ -81,6 +81,7 @@ class Plan:
             fidelity=fidelity,
             block_interval_ns=int(scenario.consensus.parameters["block_interval"]),
             weights=list(self.network.weights) if _mines(scenario) else [],
+            compute="measured" if scenario.compute.measured else "modelled",
         )
 
 

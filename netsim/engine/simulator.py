@@ -10,11 +10,16 @@ from netsim import trace
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
+from netsim.engine.replay import ReplayLoop
 from netsim.engine.tally import Tally
 from netsim.node.identity import KeyedHash
 
 _SLICE_NS = 100_000_000  # logical time between two looks at the wall
 _SHOW_EVERY_S = 0.1
+NOTHING_TO_MEASURE = (
+    "`compute: measured` is what nodes take in real processes; emulate it, and `netsim replay RUN` simulates what was "
+    "measured there"
+)
 
 
 class NodeFailed(Exception):
@@ -25,14 +30,26 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
-def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None) -> trace.Trace:
+def simulate(
+    plan: Plan,
+    work: Path,
+    observe: Callable[[int, Tally], None] | None = None,
+    recorded: trace.Trace | None = None,
+) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
-    Ctrl-C ends it early: the trace then holds what was done until then, and its fidelity is not `complete`. Raises
-    OSError where the files cannot be written, and NodeFailed.
+    `recorded`: the trace of an earlier run of the plan, to do exactly what was done there. Ctrl-C ends it early: the
+    trace then holds what was done until then, and its fidelity is not `complete`. Raises OSError where the files cannot
+    be written, ValueError where computing is to be measured and was not, and NodeFailed.
     """
+    if plan.scenario.compute.measured and recorded is None:
+        raise ValueError(NOTHING_TO_MEASURE)
     recorder = trace.Recorder(work / "simulated")
-    loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True)
+    identities = KeyedHash(plan.scenario.seed)
+    if recorded is not None and (len(recorded.costs) or len(recorded.displaced)):
+        loop: Loop = ReplayLoop(plan, recorder, identities, recorded)
+    else:
+        loop = Loop(plan, recorder, identities, in_order=True)
     for node in range(plan.network.size):
         loop.add(node, Memory())
     loop.listen()

@@ -25,8 +25,9 @@ from netsim.engine.broker import Endpoint
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
 from netsim.engine.layout import Place
 from netsim.engine.lifeline import hold
-from netsim.engine.loop import FOREVER, Loop, Node
+from netsim.engine.loop import FOREVER, Copy, Loop, Node
 from netsim.engine.plan import Plan
+from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
@@ -95,7 +96,8 @@ class Worker:
         self._recorder = trace.Recorder(job.work / f"process-{self._me}")
         clock = job.scenario.emulation.pace == "clock"
         self._clock = clock
-        self._loop = Loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
+        loop = MeasuringLoop if job.scenario.compute.measured else Loop
+        self._loop = loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:
@@ -127,6 +129,9 @@ class Worker:
         self._epoch: int | None = None
         self._gone: set[int] = set()
         self._predecessor = _predecessor(job.place, job.places)
+        self._brought: dict[tuple[int, int], tuple[int, int]] = {}  # by message: whose outbox it came in, and which
+        if clock and self._predecessor is not None:
+            self._loop.passed_over = {}
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
@@ -200,6 +205,9 @@ class Worker:
             if not places:
                 continue
             departures = _times(envelope.departures, places)
+            if self._loop.passed_over is not None and envelope.sent < self._job.place.since:
+                key = envelope.incarnation << trace.SEQUENCE_BITS | envelope.sequence
+                self._brought[envelope.sender, key] = process, batch.sequence
             self._loop.accept(
                 envelope.sender,
                 envelope.incarnation,
@@ -380,9 +388,29 @@ class Worker:
 
     def _crash(self, node: Node) -> bool:
         self._crashed = True
+        if self._clock:
+            self._heard(self._me).write_bytes(self._encoder.encode((self._received, self._unheard())))
         return True
 
+    def _heard(self, process: int) -> Path:
+        """The file in which a process that ends with its node's crash says what it had received by then."""
+        return self._job.work / f"process-{process}.heard"
+
+    def _unheard(self) -> list[Copy]:
+        """What came too late for those that held our node before: it is ours to tell."""
+        if self._predecessor is None or self._loop.passed_over is None or not self._heard(self._predecessor).exists():
+            return []
+        received, unheard = msgspec.msgpack.decode(
+            self._heard(self._predecessor).read_bytes(), type=tuple[list[int], list[Copy]]
+        )
+        for copy in self._loop.passed_over.values():
+            process, number = self._brought[copy[1], copy[2]]
+            if number > received[process]:
+                unheard.append(copy)
+        return unheard
+
     async def _end(self) -> None:
+        self._loop.unheard = self._unheard()
         self._loop.finish()
         self._recorder.close()
         await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness, self._loop.news))

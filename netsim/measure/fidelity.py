@@ -41,6 +41,7 @@ class Fidelity(TypedDict):
     dilation: float
     lookahead_ms: float | None
     rounds: int
+    compute: Literal["modelled", "measured"]
 
 
 def fidelity(events: Events, blocks: Blocks) -> Fidelity:
@@ -49,8 +50,9 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
     displacements = np.sort(events.of("displaced")[:, DETAIL])
     count = len(displacements)
     share = count / max(_handled(events), count, 1)
+    replayed_otherwise = events.header.engine == "simulate" and seen.twin == "differs"
     return Fidelity(
-        verdict=_verdict(seen, displacements, share),
+        verdict="invalid" if replayed_otherwise else _verdict(seen, displacements, share),
         twin=seen.twin,
         pace=seen.pace,
         displaced=count,
@@ -62,6 +64,7 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
         dilation=seen.dilation,
         lookahead_ms=None if seen.lookahead_ns is None else ms(seen.lookahead_ns),
         rounds=seen.rounds,
+        compute=events.header.compute,
     )
 
 

@@ -133,6 +133,8 @@ def _rests_on(fidelity: Fidelity) -> Iterator[str]:
         yield f"{_count(fidelity['rounds'])} rounds"
     else:
         yield "simulated in one process"
+    if fidelity["compute"] == "measured":
+        yield "compute measured"
     if fidelity["broker_lost"]:
         yield f"{_count(fidelity['broker_lost'])} lost by the broker"
 

@@ -229,11 +229,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Modelled cost of a signature, of its verification and of a transaction's execution."""
+    """Modelled cost of a signature, of its verification and of a transaction's execution.
+
+    `measured`: these are zero, and what a node's program really takes of the processor is its cost.
+    """
 
     sign: int
     verify: int
     execute: int
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

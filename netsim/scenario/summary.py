@@ -45,6 +45,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "fidelity.verdict": ("exact", "valid", "degraded", "invalid"),
     "fidelity.twin": ("equal", "differs", "skipped"),
     "fidelity.pace": ("lockstep", "clock", "virtual"),
+    "fidelity.compute": ("modelled", "measured"),
 }
 
 

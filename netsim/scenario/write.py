@@ -85,7 +85,9 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
             "batch": units.write_duration(load.batch),
             "forward": load.forward,
         },
-        "compute": {
+        "compute": "measured"
+        if compute.measured
+        else {
             "sign": units.write_duration(compute.sign),
             "verify": units.write_duration(compute.verify),
             "execute": units.write_duration(compute.execute),

@@ -94,6 +94,7 @@ def summary(blocks: int = 55) -> Any:
             dilation=1,
             lookahead_ms=1.2,
             rounds=11842,
+            compute="modelled",
         ),
         expect=[],
         trace_digest="cd" * 32,
