@@ -25,14 +25,18 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
-def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None) -> trace.Trace:
+def simulate(
+    plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None, at_once: bool = False
+) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
+
+    `at_once`: event by event, without whatever is quicker and comes to the same.
 
     Ctrl-C ends it early: the trace then holds what was done until then, and its fidelity is not `complete`. Raises
     OSError where the files cannot be written, and NodeFailed.
     """
     recorder = trace.Recorder(work / "simulated")
-    loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True)
+    loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True, at_once=at_once)
     for node in range(plan.network.size):
         loop.add(node, Memory())
     loop.listen()
