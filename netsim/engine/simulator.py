@@ -35,12 +35,14 @@ def simulate(
     work: Path,
     observe: Callable[[int, Tally], None] | None = None,
     recorded: trace.Trace | None = None,
+    at_once: bool = False,
 ) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
-    `recorded`: the trace of an earlier run of the plan, to do exactly what was done there. Ctrl-C ends it early: the
-    trace then holds what was done until then, and its fidelity is not `complete`. Raises OSError where the files cannot
-    be written, ValueError where computing is to be measured and was not, and NodeFailed.
+    `recorded`: the trace of an earlier run of the plan, to do exactly what was done there. `at_once`: event by event,
+    without whatever is quicker and comes to the same. Ctrl-C ends it early: the trace then holds what was done until
+    then, and its fidelity is not `complete`. Raises OSError where the files cannot be written, ValueError where
+    computing is to be measured and was not, and NodeFailed.
     """
     if plan.scenario.compute.measured and recorded is None:
         raise ValueError(NOTHING_TO_MEASURE)
@@ -49,7 +51,7 @@ def simulate(
     if recorded is not None and (len(recorded.costs) or len(recorded.displaced)):
         loop: Loop = ReplayLoop(plan, recorder, identities, recorded)
     else:
-        loop = Loop(plan, recorder, identities, in_order=True)
+        loop = Loop(plan, recorder, identities, in_order=True, at_once=at_once)
     for node in range(plan.network.size):
         loop.add(node, Memory())
     loop.listen()
