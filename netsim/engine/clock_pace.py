@@ -1,0 +1,174 @@
+"""The clock's pace: when a process may handle an event, and how late it was.
+
+An event is handled when the wall has reached its time, and not before. Two processes that share few cores are seldom
+both on time, however: one that is 5 ms late sends 5 ms late, and over a link of 2 ms its message arrives when its
+receiver has gone on. So a process whose next event is due looks first whether anything earlier can still come, and if
+so it waits for that, though never longer than its patience. To be late costs nothing, since logical times are exact;
+to handle events out of their order does.
+
+What can still come is known from how far the others are, as in lockstep (Chandy, Misra and Bryant). Here they tell it
+without a message, in memory that all processes of the run share: a machine has one clock, so they are on one machine.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import TYPE_CHECKING, Any
+
+from netsim.engine.layout import Place
+from netsim.engine.loop import FOREVER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PATIENCE_NS = 100_000_000  # on the wall: an event that is so late is handled, whatever may still come
+LOOK_AGAIN_NS = 300_000  # on the wall, while others are waited for; what arrives wakes us as well
+_RECENT = 64  # batches of each process whose times are kept
+_ATTEMPTS = 4  # to see all processes at one moment
+_NEXT, _PUBLISHED, _RECEIVED = range(3)  # the columns of a process's row; the times of its batches come last
+
+_SAMPLES = 20_000
+_REPORT_EVERY_NS = 100_000_000  # on the wall
+_REPORT_AFTER_NS = 1_000_000_000  # on the wall: even if there is no gap
+_GAP_NS = 4_000_000  # on the wall: what is not urgent fits into it
+_LOOK_THROUGH_ALL = 64  # every so many reports, the oldest objects are collected as well
+
+
+def board_size(processes: int) -> int:
+    """How many 64-bit integers `Progress` needs."""
+    return processes * _width(processes)
+
+
+def _width(processes: int) -> int:
+    return _RECEIVED + processes + _RECENT
+
+
+class Progress:
+    """How far all processes are: a row each in shared memory, written by that process alone, without locks.
+
+    A row holds the time of the process's next event, how many batches it has published, how many it has received of
+    each other process, and for its latest batches the time of the event that caused them. It is written so that every
+    state in between is safe: what was published is told before the event that caused it is forgotten, and what has
+    arrived is put among the next events before it is acknowledged.
+    """
+
+    def __init__(self, shared: Any, me: int, places: tuple[Place, ...], reach: NDArray[Any]) -> None:
+        """`shared`: an array of `board_size` zeros; `reach`: see `layout.lookahead`."""
+        import numpy as np
+
+        self._memory = memoryview(shared).cast("B").cast("q")
+        self._me = me
+        self._count = len(places)
+        self._begin = me * _width(self._count)
+        self._reach = reach
+        self._since = np.array([place.since for place in places], np.int64)
+        self._memory[self._begin + _RECEIVED + me] = FOREVER  # nobody waits for a batch of his own
+
+    def took(self, process: int, sequence: int, following: int) -> None:
+        """A batch of another process has arrived, and our next event is at `following`."""
+        memory, begin = self._memory, self._begin
+        if following < memory[begin]:
+            memory[begin] = following
+        memory[begin + _RECEIVED + process] = sequence
+
+    def handled(self, at: int, published: int, following: int) -> None:
+        """Our events at `at` are handled, what they sent is published, and our next event is at `following`."""
+        memory, begin = self._memory, self._begin
+        recent = begin + _RECEIVED + self._count
+        for sequence in range(memory[begin + _PUBLISHED] + 1, published + 1):
+            memory[recent + sequence % _RECENT] = at
+        memory[begin + _PUBLISHED] = published
+        memory[begin] = following
+
+    def leave(self) -> None:
+        """Nothing more will be heard from us, and we wait for nothing any more."""
+        first = self._begin + _RECEIVED
+        for place in range(first, first + self._count):
+            self._memory[place] = FOREVER
+        self._memory[self._begin] = FOREVER
+
+    def horizon(self) -> int:
+        """Everything that can still arrive here arrives at this logical time or later; 0 if that cannot be told."""
+        import numpy as np
+
+        for _ in range(_ATTEMPTS):  # two equal looks: nobody has moved between them
+            seen = self._memory.tobytes()
+            if seen == self._memory.tobytes():
+                break
+        else:
+            return 0
+        count, me = self._count, self._me
+        board = np.frombuffer(seen, np.int64).reshape(count, -1)
+        following = board[:, _NEXT].copy()
+        published = board[:, _PUBLISHED]
+        received = board[:, _RECEIVED : _RECEIVED + count]
+        horizon = FOREVER
+        receivers, senders = np.nonzero(received < published)
+        if len(receivers):  # on their way: they count as events of their receivers
+            first = received[receivers, senders] + 1
+            begun = board[senders, _RECEIVED + count + first % _RECENT]
+            begun[published[senders] - first >= _RECENT] = 0  # too long ago to be known
+            arrivals = begun + self._reach[senders, receivers]
+            np.minimum.at(following, receivers, arrivals)
+            mine = arrivals[receivers == me]
+            if len(mine):
+                horizon = int(mine.min())
+        np.maximum(following, self._since, out=following)
+        return min(horizon, int((following + self._reach[:, me]).min()))
+
+
+class Turn:
+    """Whether it is an event's turn."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._horizon = 0
+
+    def has_come(self, time: int, late: int) -> bool:
+        """Nothing can come any more before logical `time`, or it is so late on the wall (ns) that it does not matter."""
+        if time >= self._horizon:
+            self._horizon = max(self._horizon, self._progress.horizon())
+        return time < self._horizon or late > PATIENCE_NS
+
+
+class Lateness:
+    """How late events were handled, on the wall (ns): an even sample of all, of bounded size."""
+
+    def __init__(self) -> None:
+        self.sample: list[int] = []
+        self._every = 1
+        self._seen = 0
+
+    def add(self, late: int) -> None:
+        self._seen += 1
+        if self._seen % self._every:
+            return
+        self.sample.append(late)
+        if len(self.sample) == _SAMPLES:
+            del self.sample[::2]
+            self._every *= 2
+
+
+class Gaps:
+    """When to do what is not urgent: telling the coordinator, writing to disk, collecting garbage."""
+
+    def __init__(self, me: int, processes: int) -> None:
+        self._told = time.monotonic_ns() - me * _REPORT_EVERY_NS // processes  # not all at the same moment
+        self._count = 0
+
+    def has_come(self, wall: int, due: int) -> bool:
+        """Whether there is time for it at `wall`, with the next event `due` then."""
+        since = wall - self._told
+        return since > _REPORT_AFTER_NS or (since > _REPORT_EVERY_NS and due - wall > _GAP_NS)
+
+    def look_again(self, wall: int) -> int:
+        """The wall time at which to ask again."""
+        later = self._told + _REPORT_EVERY_NS
+        return later if later > wall else self._told + _REPORT_AFTER_NS
+
+    def used(self, wall: int) -> None:
+        """It is done, at `wall`."""
+        self._told += (wall - self._told) // _REPORT_EVERY_NS * _REPORT_EVERY_NS
+        self._count += 1
+        gc.collect(2 if self._count % _LOOK_THROUGH_ALL == 0 else 1)
