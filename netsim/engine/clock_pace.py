@@ -22,8 +22,7 @@ from netsim.engine.loop import FOREVER
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PATIENCE_NS = 100_000_000  # on the wall: an event that is so late is handled, whatever may still come
-LOOK_AGAIN_NS = 300_000  # on the wall, while others are waited for; what arrives wakes us as well
+LOOK_AGAIN_NS = 1_000_000  # on the wall, while others are waited for; what arrives wakes us as well
 _RECENT = 64  # batches of each process whose times are kept
 _ATTEMPTS = 4  # to see all processes at one moment
 _NEXT, _PUBLISHED, _RECEIVED = range(3)  # the columns of a process's row; the times of its batches come last
@@ -119,17 +118,23 @@ class Progress:
 
 
 class Turn:
-    """Whether it is an event's turn."""
+    """Whether it is an event's turn. `awaited`: the last one asked for had not come."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, patience: int) -> None:
+        """`patience`: so late (ns, on the wall) an event is handled whatever may still come."""
         self._progress = progress
+        self._patience = patience
         self._horizon = 0
+        self.awaited = False
 
     def has_come(self, time: int, late: int) -> bool:
-        """Nothing can come any more before logical `time`, or it is so late on the wall (ns) that it does not matter."""
-        if time >= self._horizon:
-            self._horizon = max(self._horizon, self._progress.horizon())
-        return time < self._horizon or late > PATIENCE_NS
+        """Nothing can come any more before logical `time`, or it is too `late` on the wall (ns) to wait for it."""
+        self.awaited = False
+        if time < self._horizon or late >= self._patience:
+            return True
+        self._horizon = max(self._horizon, self._progress.horizon())
+        self.awaited = time >= self._horizon
+        return not self.awaited
 
 
 class Lateness:

@@ -54,8 +54,8 @@ class Job:
     key: bytes
     work: Path
     lifeline: Connection
-    board: Any = None  # clock pace: shared memory of `board_size`
     wrap: Wrap | None = None  # tests put a broker that loses, or a machine that is slow, in here
+    board: Any = None  # clock pace: how far all processes are, in memory that they share; see `Progress`
 
 
 def main(job: Job) -> None:
@@ -249,8 +249,9 @@ class Worker:
         kick = asyncio.Event()
         places = self._job.places
         self._progress = progress = Progress(self._job.board, self._me, places, lookahead(self._plan, places))
-        self._turn = Turn(progress)
+        self._turn = turn = Turn(progress, self._plan.scenario.emulation.patience)
         gaps = Gaps(self._me, len(places))
+        asleep_until = -1  # logical time
         gc.disable()  # it is done in gaps
 
         async def receive() -> None:
@@ -259,6 +260,8 @@ class Worker:
                 process = self._outboxes.get(topic)
                 if process is not None:
                     progress.took(process, self._received[process], self._loop.next())
+                    if self._loop.next() >= asleep_until and not turn.awaited:
+                        continue  # it is for later
                 kick.set()
 
         with Alarm() as alarm:
@@ -269,6 +272,7 @@ class Worker:
                 while self._finish is None:
                     kick.clear()
                     if self._epoch is not None and due is not None:
+                        asleep_until = -1
                         due = await self._handle_due(self._epoch)
                         wall = time.monotonic_ns()
                         if due is None or self._crashed or gaps.has_come(wall, due):
@@ -278,10 +282,10 @@ class Worker:
                         if self._crashed:
                             progress.leave()
                             await asyncio.Event().wait()
-                    if due is None:
-                        await self._wait(alarm, kick, FOREVER, receiving)
-                    else:
-                        await self._wait(alarm, kick, min(due, gaps.look_again(time.monotonic_ns())), receiving)
+                        asleep_until = self._loop.next()
+                        if due is not None:
+                            due = min(due, gaps.look_again(wall))
+                    await self._wait(alarm, kick, FOREVER if due is None else due, receiving)
                 await self._reach_marks(kick, receiving)
             finally:
                 receiving.cancel()
