@@ -72,7 +72,7 @@ class Progress:
         memory[begin + _RECEIVED + process] = sequence
 
     def handled(self, at: int, published: int, following: int) -> None:
-        """Our events at `at` are handled, what they sent is published, and our next event is at `following`."""
+        """Our events from `at` on are handled, what they sent is published, and our next event is at `following`."""
         memory, begin = self._memory, self._begin
         recent = begin + _RECEIVED + self._count
         for sequence in range(memory[begin + _PUBLISHED] + 1, published + 1):
@@ -118,23 +118,23 @@ class Progress:
 
 
 class Turn:
-    """Whether it is an event's turn. `awaited`: the last one asked for had not come."""
+    """Until when events may be handled. `awaited`: the one that was asked for last had to wait for others."""
 
-    def __init__(self, progress: Progress, patience: int) -> None:
-        """`patience`: so late (ns, on the wall) an event is handled whatever may still come."""
+    def __init__(self, progress: Progress, patience: float) -> None:
+        """`patience`: what was due so long ago (ns, logical) is handled whatever may still come before it."""
         self._progress = progress
-        self._patience = patience
+        self._patience = int(patience)
         self._horizon = 0
         self.awaited = False
 
-    def has_come(self, time: int, late: int) -> bool:
-        """Nothing can come any more before logical `time`, or it is too `late` on the wall (ns) to wait for it."""
-        self.awaited = False
-        if time < self._horizon or late >= self._patience:
-            return True
-        self._horizon = max(self._horizon, self._progress.horizon())
-        self.awaited = time >= self._horizon
-        return not self.awaited
+    def until(self, now: int, following: int) -> int:
+        """What is due by `now` and lies before this logical time may be handled; `following` is the first of it."""
+        given_up = now - self._patience + 1
+        if following >= max(self._horizon, given_up):
+            self._horizon = max(self._horizon, self._progress.horizon())
+        until = min(now + 1, max(self._horizon, given_up))
+        self.awaited = until <= following
+        return until
 
 
 class Lateness:

@@ -248,8 +248,9 @@ class Worker:
     async def _run_by_the_clock(self) -> None:
         kick = asyncio.Event()
         places = self._job.places
+        emulation = self._plan.scenario.emulation
         self._progress = progress = Progress(self._job.board, self._me, places, lookahead(self._plan, places))
-        self._turn = turn = Turn(progress, self._plan.scenario.emulation.patience)
+        self._turn = turn = Turn(progress, emulation.patience / emulation.dilation)
         gaps = Gaps(self._me, len(places))
         asleep_until = -1  # logical time
         gc.disable()  # it is done in gaps
@@ -276,7 +277,7 @@ class Worker:
                         due = await self._handle_due(self._epoch)
                         wall = time.monotonic_ns()
                         if due is None or self._crashed or gaps.has_come(wall, due):
-                            now = int((wall - self._epoch) / self._plan.scenario.emulation.dilation)
+                            now = int((wall - self._epoch) / emulation.dilation)
                             await self._report(int(due is None), {}, now)
                             gaps.used(wall)
                         if self._crashed:
@@ -308,12 +309,13 @@ class Worker:
                 await asyncio.sleep(0)  # what it held is taken up
                 received = time.monotonic_ns()
                 continue
-            if not self._turn.has_come(following, wall - due):
+            until = self._turn.until(max(int((wall - epoch) / dilation), following), following)
+            if self._turn.awaited:
                 return wall + LOOK_AGAIN_NS
             if following == end:
                 return None
             self._lateness.add(wall - due)
-            loop.run(following + 1)
+            loop.run(min(until, self._job.place.since) if following < self._job.place.since else until)
             await self._send_outbox()
             self._progress.handled(following, self._sequence, loop.next())
             if self._crashed:
