@@ -149,7 +149,7 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
     def fact(label: str, text: Text | str) -> None:
         grid.add_row(Text(label), text if isinstance(text, Text) else Text(text))
 
-    if summary["fidelity"]["pace"] == "clock":
+    if summary["fidelity"]["lateness_ms"]["count"] and summary["fidelity"]["pace"] == "clock":
         fact("Lateness", _lateness(summary["fidelity"]))
     if twin_differs:
         fact("Twin", Text(f"first differs at {twin_differs}", "yellow"))

@@ -22,16 +22,28 @@ def test_the_verdict_at_real_time_is_true(tmp_path: Path) -> None:
     assert (fidelity["verdict"] == "exact") == equal
     assert fidelity["displaced"] > 0 or equal  # nothing displaced, nothing different
     assert fidelity["lateness_ms"]["count"] > 0
+    assert fidelity["timer_lateness_ms"]["count"] > 0
 
 
 def test_a_pace_that_no_machine_can_keep_displaces_events_and_says_so(tmp_path: Path) -> None:
-    result = emulated(world(constant(4, duration="4 s"), CLOCK, "emulation.dilation=0.01"), tmp_path)
+    result = emulated(
+        world(constant(4, duration="4 s"), CLOCK, "emulation.dilation=0.01", "emulation.patience=0 s"), tmp_path
+    )
     fidelity = result.summary["fidelity"]
     assert fidelity["displaced"] > 0
     assert fidelity["displaced_share"] > 0
     assert fidelity["displacement_ms"]["count"] == fidelity["displaced"]
     assert fidelity["verdict"] != "exact"
     assert fidelity["twin"] == "differs"
+
+
+def test_a_machine_that_stalls_is_late_and_displaces_nothing(tmp_path: Path) -> None:
+    """Every process stops for up to 20 ms, again and again, under links of 2 ms: the others wait for it."""
+    scenario = world(constant(4, "2 ms", duration="2 s"), CLOCK, "emulation.patience=60 s")
+    result = emulated(scenario, tmp_path, wrap=faulty.Slow)
+    assert result.failure == ""
+    assert result.summary["fidelity"]["displaced"] == 0
+    assert result.summary["fidelity"]["verdict"] == "exact"
 
 
 def test_lost_messages_make_the_run_invalid(tmp_path: Path) -> None:
