@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from netsim.engine.layout import Place
-from netsim.engine.loop import FOREVER
+from netsim.engine.loop import ARRIVAL, FOREVER, Loop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOOK_AGAIN_NS = 1_000_000  # on the wall, while others are waited for; what arrives wakes us as well
 _RECENT = 64  # batches of each process whose times are kept
 _ATTEMPTS = 4  # to see all processes at one moment
-_NEXT, _PUBLISHED, _RECEIVED = range(3)  # the columns of a process's row; the times of its batches come last
+_NEXT, _PUBLISHED, _LEFT, _RECEIVED = range(4)  # the columns of a process's row; the times of its batches come last
 
 _SAMPLES = 20_000
 _REPORT_EVERY_NS = 100_000_000  # on the wall
@@ -63,9 +63,12 @@ class Progress:
         self._reach = reach
         self._since = np.array([place.since for place in places], np.int64)
         self._memory[self._begin + _RECEIVED + me] = FOREVER  # nobody waits for a batch of his own
+        self._takes = True
 
     def took(self, process: int, sequence: int, following: int) -> None:
         """A batch of another process has arrived, and our next event is at `following`."""
+        if not self._takes:
+            return
         memory, begin = self._memory, self._begin
         if following < memory[begin]:
             memory[begin] = following
@@ -80,12 +83,22 @@ class Progress:
         memory[begin + _PUBLISHED] = published
         memory[begin] = following
 
+    def close(self) -> None:
+        """Our node has crashed: what arrives from now on is not taken."""
+        self._takes = False
+
     def leave(self) -> None:
         """Nothing more will be heard from us, and we wait for nothing any more."""
-        first = self._begin + _RECEIVED
-        for place in range(first, first + self._count):
-            self._memory[place] = FOREVER
         self._memory[self._begin] = FOREVER
+        self._memory[self._begin + _LEFT] = 1
+
+    def reached(self, process: int, sender: int, sequence: int) -> bool | None:
+        """Whether a batch of the sender was taken by that process; None while that is not known."""
+        begin = process * _width(self._count)
+        left = self._memory[begin + _LEFT]
+        if self._memory[begin + _RECEIVED + sender] >= sequence:
+            return True
+        return False if left else None
 
     def horizon(self) -> int:
         """Everything that can still arrive here arrives at this logical time or later; 0 if that cannot be told."""
@@ -101,7 +114,7 @@ class Progress:
         board = np.frombuffer(seen, np.int64).reshape(count, -1)
         following = board[:, _NEXT].copy()
         published = board[:, _PUBLISHED]
-        received = board[:, _RECEIVED : _RECEIVED + count]
+        received = np.where(board[:, _LEFT, None], FOREVER, board[:, _RECEIVED : _RECEIVED + count])
         horizon = FOREVER
         receivers, senders = np.nonzero(received < published)
         if len(receivers):  # on their way: they count as events of their receivers
@@ -135,6 +148,47 @@ class Turn:
         until = min(now + 1, max(self._horizon, given_up))
         self.awaited = until <= following
         return until
+
+
+class Inheritance:
+    """What a successor does about arrivals before its time.
+
+    They are for the process that held the node before, and it has handled those that reached it before its crash. What
+    came too late for it nobody would handle: it is moved to the successor's time, and so counted.
+    """
+
+    def __init__(self, progress: Progress, predecessor: int, since: int, loop: Loop) -> None:
+        self._progress = progress
+        self._predecessor = predecessor
+        self._since = since
+        self._loop = loop
+        self._last: dict[int, int] = {}  # by sender: its last message of that kind
+        self._open: list[tuple[int, int, list[Any]]] = []  # process, batch, arrivals
+
+    def took(self, process: int, sequence: int) -> None:
+        """A batch of that process has just been put into the heap."""
+        arrivals = []
+        for entry in self._loop.heap:
+            time, kind, sender, message, _, _ = entry
+            if kind == ARRIVAL and time < self._since and message > self._last.get(sender, -1):
+                arrivals.append(entry)
+        for _, _, sender, message, _, _ in arrivals:
+            self._last[sender] = max(message, self._last.get(sender, -1))
+        if arrivals:
+            self._open.append((process, sequence, arrivals))
+
+    def settle(self) -> None:
+        """Do what can be done now: forget what has been handled, move what has not and will not be."""
+        still = []
+        for item in self._open:
+            process, sequence, arrivals = item
+            reached = self._progress.reached(self._predecessor, process, sequence)
+            if reached is None:
+                still.append(item)
+            elif not reached:
+                for entry in arrivals:
+                    self._loop.postpone(entry, self._since)
+        self._open = still
 
 
 class Lateness:

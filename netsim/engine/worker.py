@@ -23,7 +23,7 @@ import msgspec
 from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import Endpoint
-from netsim.engine.clock_pace import LOOK_AGAIN_NS, Gaps, Lateness, Progress, Turn
+from netsim.engine.clock_pace import LOOK_AGAIN_NS, Gaps, Inheritance, Lateness, Progress, Turn
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
 from netsim.engine.layout import Place, lookahead
 from netsim.engine.lifeline import hold
@@ -252,6 +252,9 @@ class Worker:
         self._progress = progress = Progress(self._job.board, self._me, places, lookahead(self._plan, places))
         self._turn = turn = Turn(progress, emulation.patience / emulation.dilation)
         gaps = Gaps(self._me, len(places))
+        heir = None
+        if self._predecessor is not None:
+            heir = Inheritance(progress, self._predecessor, self._job.place.since, self._loop)
         asleep_until = -1  # logical time
         gc.disable()  # it is done in gaps
 
@@ -260,9 +263,14 @@ class Worker:
                 await self._take(topic, data)
                 process = self._outboxes.get(topic)
                 if process is not None:
+                    if heir is not None:
+                        heir.took(process, self._received[process])
+                        heir.settle()
                     progress.took(process, self._received[process], self._loop.next())
                     if self._loop.next() >= asleep_until and not turn.awaited:
                         continue  # it is for later
+                elif heir is not None:
+                    heir.settle()
                 kick.set()
 
         with Alarm() as alarm:
@@ -316,6 +324,8 @@ class Worker:
                 return None
             self._lateness.add(wall - due)
             loop.run(min(until, self._job.place.since) if following < self._job.place.since else until)
+            if self._crashed:
+                self._progress.close()
             await self._send_outbox()
             self._progress.handled(following, self._sequence, loop.next())
             if self._crashed:

@@ -78,6 +78,18 @@ def test_a_node_is_taken_over_late_rather_than_not_at_all(tmp_path: Path) -> Non
     assert [row["detail"] for row in starts] == [0, 1]
 
 
+def test_what_came_too_late_for_a_node_that_crashed_is_counted(tmp_path: Path) -> None:
+    """The process that dies has not heard the first node; the one that takes over has, and must not pass over it."""
+    crash = "faults: [{at: 500 ms, for: 200 ms, crash: [shenzhen-3]}]"
+    scenario = world(constant(4, duration="1 s", more=crash), CLOCK, "emulation.patience=0 s")
+    result = emulated(scenario, tmp_path, wrap=faulty.DeafUntilItsCrash)
+    assert result.failure == ""
+    told = [row["time_ns"] for row in rows(read(tmp_path), "displaced") if row["node"] == 3]
+    sent = sum(row["node"] == 0 and row["time_ns"] < 480_000_000 for row in rows(read(tmp_path), "send"))
+    assert sent <= sum(500_000_000 <= time < 700_000_000 for time in told)
+    assert result.summary["fidelity"]["verdict"] == "degraded"
+
+
 def test_what_comes_after_the_end_is_counted_as_displaced(tmp_path: Path) -> None:
     """The second process hears the first one only when the run is over; nothing is lost, and nothing is hidden."""
     scenario = world(constant(4, "1 ms", duration="1 s"), CLOCK)
