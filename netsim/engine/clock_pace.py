@@ -28,7 +28,7 @@ _ATTEMPTS = 4  # to see all processes at one moment
 _NEXT, _PUBLISHED, _LEFT, _RECEIVED = range(4)  # the columns of a process's row; the times of its batches come last
 
 _SAMPLES = 20_000
-_REPORT_EVERY_NS = 100_000_000  # on the wall
+_REPORT_EVERY_NS = 200_000_000  # on the wall
 _REPORT_AFTER_NS = 1_000_000_000  # on the wall: even if there is no gap
 _GAP_NS = 4_000_000  # on the wall: what is not urgent fits into it
 _LOOK_THROUGH_ALL = 64  # every so many reports, the oldest objects are collected as well
@@ -230,4 +230,8 @@ class Gaps:
         """It is done, at `wall`."""
         self._told += (wall - self._told) // _REPORT_EVERY_NS * _REPORT_EVERY_NS
         self._count += 1
-        gc.collect(2 if self._count % _LOOK_THROUGH_ALL == 0 else 1)
+        if self._count % _LOOK_THROUGH_ALL:
+            gc.collect(1)
+        else:
+            gc.collect()
+            gc.freeze()  # what is still there stays, so that the next time does not take longer

@@ -712,7 +712,7 @@ class EmulationSection(Section):
         "1", says="clock pace only: wall time per scenario time"
     )
     patience: Duration = key(
-        "500 ms", says="clock pace only: how long on the wall an event waits for what may still come before it"
+        "2 s", says="clock pace only: how long on the wall an event waits for what may still come before it"
     )
     fidelity: FidelitySection = key({}, says="clock pace only: what still counts as valid")
 

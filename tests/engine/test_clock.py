@@ -47,7 +47,7 @@ def test_a_machine_that_stalls_is_late_and_displaces_nothing(tmp_path: Path) -> 
 
 
 def test_lost_messages_make_the_run_invalid(tmp_path: Path) -> None:
-    scenario = world(constant(4, duration="2 s"), CLOCK, "emulation.dilation=0.5")
+    scenario = world(constant(4, duration="2 s"), CLOCK, "emulation.dilation=0.5", "emulation.patience=100 ms")
     for number, fault in enumerate((faulty.Lossy, faulty.LosesTheTail)):
         result = emulated(scenario, tmp_path / str(number), wrap=fault)
         assert result.summary["fidelity"]["verdict"] == "invalid"
@@ -92,7 +92,7 @@ def test_what_came_too_late_for_a_node_that_crashed_is_counted(tmp_path: Path) -
 
 def test_what_comes_after_the_end_is_counted_as_displaced(tmp_path: Path) -> None:
     """The second process hears the first one only when the run is over; nothing is lost, and nothing is hidden."""
-    scenario = world(constant(4, "1 ms", duration="1 s"), CLOCK)
+    scenario = world(constant(4, "1 ms", duration="1 s"), CLOCK, "emulation.patience=50 ms")
     result = emulated(scenario, tmp_path, wrap=faulty.HearsLate)
     assert result.summary["fidelity"]["broker_lost"] == 0
     assert result.summary["fidelity"]["displaced"] > 0

@@ -198,7 +198,7 @@ def test_everything_but_sites_has_a_default() -> None:
     assert scenario.consensus.validators == (0, 1, 2, 3)
     assert scenario.workload == Workload(100.0, 250, "poisson", (0, 1, 2, 3), 100 * MS)
     assert scenario.compute == Compute(25_000, 70_000, 5000)
-    assert scenario.emulation == Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS, 500 * MS)
+    assert scenario.emulation == Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS, 2000 * MS)
     assert scenario.faults == ()
     assert scenario.expect == ()
 
