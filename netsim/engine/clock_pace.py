@@ -49,7 +49,8 @@ class Progress:
     A row holds the time of the process's next event, how many batches it has published, how many it has received of
     each other process, and for its latest batches the time of the event that caused them. It is written so that every
     state in between is safe: what was published is told before the event that caused it is forgotten, and what has
-    arrived is put among the next events before it is acknowledged.
+    arrived is put among the next events before it is acknowledged. A machine that shows these writes to others in
+    another order could let an event be handled too early; it would be found and counted as displaced like any other.
     """
 
     def __init__(self, shared: Any, me: int, places: tuple[Place, ...], reach: NDArray[Any]) -> None:
@@ -192,7 +193,9 @@ class Inheritance:
 
 
 class Lateness:
-    """How late events were handled, on the wall (ns): an even sample of all, of bounded size."""
+    """How late events were handled, on the wall (ns): an even sample, of bounded size. Of what is handled together the
+    first, which is the latest, counts.
+    """
 
     def __init__(self) -> None:
         self.sample: list[int] = []

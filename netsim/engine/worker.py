@@ -1,8 +1,8 @@
 """One process of an emulation: the same loop as the simulator's, fed from the broker.
 
 In lockstep it handles a window when it is granted one and has received every outbox up to the grant's marks. Under the
-clock it handles an event when the wall reaches its time. In both, wall time decides when an event is handled, never
-what comes of it.
+clock it handles an event when the wall has reached its time and nothing earlier can come any more (see `clock_pace`).
+In both, wall time decides when an event is handled, never what comes of it.
 """
 
 from __future__ import annotations
