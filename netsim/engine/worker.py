@@ -289,8 +289,7 @@ class Worker:
                             await self._report(int(due is None), {}, now)
                             gaps.used(wall)
                         if self._crashed:
-                            progress.leave()
-                            await asyncio.Event().wait()
+                            await asyncio.Event().wait()  # until we are killed
                         asleep_until = self._loop.next()
                         if due is not None:
                             due = min(due, gaps.look_again(wall))
@@ -329,6 +328,7 @@ class Worker:
             await self._send_outbox()
             self._progress.handled(following, self._sequence, loop.next())
             if self._crashed:
+                self._progress.leave()  # before the coordinator hears of it, and kills us
                 return wall
 
     def _is_held(self, time: int) -> bool:

@@ -86,7 +86,7 @@ def test_what_came_too_late_for_a_node_that_crashed_is_counted(tmp_path: Path) -
     assert result.failure == ""
     told = [row["time_ns"] for row in rows(read(tmp_path), "displaced") if row["node"] == 3]
     sent = sum(row["node"] == 0 and row["time_ns"] < 480_000_000 for row in rows(read(tmp_path), "send"))
-    assert sent <= sum(500_000_000 <= time < 700_000_000 for time in told)
+    assert 0 < sent <= sum(time >= 500_000_000 for time in told)
     assert result.summary["fidelity"]["verdict"] == "degraded"
 
 
