@@ -138,6 +138,7 @@ class Fidelity(msgspec.Struct):
     broker_lost: int = 0
     complete: bool = True  # every event before the end handled, every high-water mark reached
     lateness_ns: list[int] = []  # clock pace: how late on the wall events were handled (a sample)
+    timer_lateness_ns: list[int] = []  # meanwhile, how late a process was that had nothing to do but wait for a timer
     twin: Literal["equal", "differs", "skipped"] = "skipped"
     twin_differs: str = ""  # where the twin first differs, for people
     max_displaced_share: float = 0.01  # the scenario's bounds for `valid`

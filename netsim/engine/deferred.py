@@ -1,10 +1,10 @@
 """Votes that a node is handed together: most of them are only counted, and nothing outside depends on when.
 
-A protocol that counts votes declares how many more of a kind a node may be handed without any reaction
-(`Consensus.unmoved_by`). So many deliveries are *deferred*: at its time each only takes its turn at the node's CPU, first
-come, first served, which is arithmetic (Lindley's recursion) and needs no event of its own. Before anything else
-happens at the node, they are handed over in their order, each at the time at which the CPU took it up. So what is
-counted, recorded, rejected and told of contradictions is the same, at the same times, as if each had come by itself.
+A protocol that counts votes declares how many more of a kind a node may be handed without any reaction (see
+`Consensus.unmoved_by`). So many deliveries are *deferred*: at its time each only takes its turn at the node's CPU,
+first come, first served, which is arithmetic (Lindley's recursion) and needs no event of its own. Before anything else
+happens at the node, they are handed over in order, each at the time at which the CPU took it up. So what is counted,
+recorded, rejected and told of contradictions is the same, at the same times, as if each had come by itself.
 
 Where a trace holds a row for each delivery, none is deferred.
 """

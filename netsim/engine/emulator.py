@@ -32,7 +32,9 @@ import msgspec
 
 from netsim import trace
 from netsim.engine import control
+from netsim.engine.bare_timer import bare_timer
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
+from netsim.engine.clock_pace import board_size
 from netsim.engine.control import Order, Sealed, Topics, Word
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.layout import Place, lookahead, places, shortest_link
@@ -209,9 +211,12 @@ class _Coordinator:
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
         forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        board = context.RawArray("q", board_size(len(self.places))) if self.fidelity.pace == "clock" else None
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
-            job = Job(self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap)
+            job = Job(
+                self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap, board
+            )
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()
@@ -331,6 +336,11 @@ class _Coordinator:
             self._show(int(following.min()))
 
     async def _by_the_clock(self, transport: Transport, words: Any) -> None:
+        context = multiprocessing.get_context("forkserver")
+        async with bare_timer(context, f"netsim {self.token} timer", self.fidelity.timer_lateness_ns):
+            await self._until_all_have_finished(transport, words)
+
+    async def _until_all_have_finished(self, transport: Transport, words: Any) -> None:
         epoch = time.monotonic_ns() + 50_000_000
         await self._tell(transport, self.topics.all, control.Begin(epoch))
         finished: set[int] = set()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 from typing import Any, Protocol
 
@@ -689,6 +689,22 @@ class Loop:
         )
         key = incarnation << SEQUENCE_BITS | sequence
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
+
+    def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
+        """Move the arrival at a process's only node to `until` or to the node's present, and count it as displaced.
+
+        It may have been passed over already, as one that another process had to handle.
+        """
+        if arrival in self.heap:
+            self.heap.remove(arrival)
+            heapify(self.heap)
+        time, _, sender, sequence, receiver, flight = arrival
+        node = self.nodes[receiver]
+        later = max(until, node.last[0] + 1)
+        node.displaced(sender, sequence, later - time)
+        self.recorder.displaced.extend((receiver, time, sender, sequence, later, *POSTPONED))
+        flight.times[0] = later
+        heappush(self.heap, (later, ARRIVAL, sender, sequence, receiver, flight))
 
     # --- running --------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """One process of an emulation: the same loop as the simulator's, fed from the broker.
 
 In lockstep it handles a window when it is granted one and has received every outbox up to the grant's marks. Under the
-clock it handles an event when the wall reaches its time. In both, wall time decides when an event is handled, never
-what comes of it.
+clock it handles an event when the wall has reached its time and nothing earlier can come any more (see `clock_pace`).
+In both, wall time decides when an event is handled, never what comes of it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import Endpoint
+from netsim.engine.clock_pace import LOOK_AGAIN_NS, Gaps, Inheritance, Lateness, Progress, Turn
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
-from netsim.engine.layout import Place
+from netsim.engine.layout import Place, lookahead
 from netsim.engine.lifeline import hold
 from netsim.engine.loop import FOREVER, Copy, Loop, Node
 from netsim.engine.plan import Plan
@@ -37,8 +39,7 @@ from netsim.scenario import Scenario
 
 Wrap = Callable[[Transport, Place], Transport]
 
-_REPORT_EVERY_NS = 100_000_000  # clock pace: wall time between two reports
-_LATENESS_SAMPLES = 20_000
+_RECEIVE_EVERY_NS = 1_000_000  # clock pace: the longest that what has arrived waits for what is due
 NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL of sysexits.h)
 
 
@@ -55,6 +56,7 @@ class Job:
     work: Path
     lifeline: Connection
     wrap: Wrap | None = None  # tests put a broker that loses, or a machine that is slow, in here
+    board: Any = None  # clock pace: how far all processes are, in memory that they share; see `Progress`
 
 
 def main(job: Job) -> None:
@@ -116,7 +118,7 @@ class Worker:
         self._lost = 0
         self._gap: tuple[int, int, int] | None = None  # lockstep: what the broker lost, seen by what came after it
         self._rejected = 0
-        self._lateness: list[int] = []
+        self._lateness = Lateness()
         self._order = msgspec.msgpack.Decoder(Order)
         self._batch = msgspec.msgpack.Decoder(Batch)
         self._encoder = msgspec.msgpack.Encoder()
@@ -253,57 +255,94 @@ class Worker:
 
     async def _run_by_the_clock(self) -> None:
         kick = asyncio.Event()
+        places = self._job.places
+        emulation = self._plan.scenario.emulation
+        self._progress = progress = Progress(self._job.board, self._me, places, lookahead(self._plan, places))
+        self._turn = turn = Turn(progress, emulation.patience / emulation.dilation)
+        gaps = Gaps(self._me, len(places))
+        heir = None
+        if self._predecessor is not None:
+            heir = Inheritance(progress, self._predecessor, self._job.place.since, self._loop)
+        asleep_until = -1  # logical time
+        gc.disable()  # it is done in gaps
 
         async def receive() -> None:
             async for topic, data in self._transport.messages():
                 await self._take(topic, data)
+                process = self._outboxes.get(topic)
+                if process is not None:
+                    if heir is not None:
+                        heir.took(process, self._received[process])
+                        heir.settle()
+                    progress.took(process, self._received[process], self._loop.next())
+                    if self._loop.next() >= asleep_until and not turn.awaited:
+                        continue  # it is for later
+                elif heir is not None:
+                    heir.settle()
                 kick.set()
 
-        dilation = self._plan.scenario.emulation.dilation
-        end = self._plan.scenario.duration
-        reported = 0
-        finished = False
         with Alarm() as alarm:
             receiving = asyncio.create_task(receive())
             receiving.add_done_callback(lambda _: kick.set())
             try:
+                due: int | None = FOREVER
                 while self._finish is None:
                     kick.clear()
-                    wall = time.monotonic_ns()
-                    due = FOREVER
-                    if self._epoch is not None and not finished:
-                        now = int((wall - self._epoch) / dilation)
-                        held = self._is_held(now)
-                        if not held:
-                            self._handle_due(now, dilation)
-                        await self._send_outbox()
-                        finished = now >= end and not held
-                        if wall - reported > _REPORT_EVERY_NS or self._crashed or finished:
-                            reported = wall
-                            await self._report(int(finished), {}, now)
+                    if self._epoch is not None and due is not None:
+                        asleep_until = -1
+                        due = await self._handle_due(self._epoch)
+                        wall = time.monotonic_ns()
+                        if due is None or self._crashed or gaps.has_come(wall, due):
+                            now = int((wall - self._epoch) / emulation.dilation)
+                            await self._report(int(due is None), {}, now)
+                            gaps.used(wall)
                         if self._crashed:
-                            await asyncio.Event().wait()
-                        if not finished and not held:
-                            due = self._epoch + int(min(self._loop.next(), end) * dilation)
-                            due = min(due, reported + _REPORT_EVERY_NS)
-                    await self._wait(alarm, kick, due, receiving)
+                            await asyncio.Event().wait()  # until we are killed
+                        asleep_until = self._loop.next()
+                        if due is not None:
+                            due = min(due, gaps.look_again(wall))
+                    await self._wait(alarm, kick, FOREVER if due is None else due, receiving)
                 await self._reach_marks(kick, receiving)
             finally:
                 receiving.cancel()
         await self._end()
 
-    def _is_held(self, now: int) -> bool:
+    async def _handle_due(self, epoch: int) -> int | None:
+        """Handle what is due. The wall time at which to look again, None at the run's end."""
+        loop, dilation, end = self._loop, self._plan.scenario.emulation.dilation, self._loop.end
+        received = time.monotonic_ns()
+        while True:
+            following = min(loop.next(), end)
+            if self._is_held(following):
+                return FOREVER
+            due = epoch + int(following * dilation)
+            wall = time.monotonic_ns()
+            if wall < due:
+                return due
+            if wall - received > _RECEIVE_EVERY_NS:
+                await asyncio.sleep(0)  # the socket is read
+                await asyncio.sleep(0)  # what it held is taken up
+                received = time.monotonic_ns()
+                continue
+            until = self._turn.until(max(int((wall - epoch) / dilation), following), following)
+            if self._turn.awaited:
+                return wall + LOOK_AGAIN_NS
+            if following == end:
+                return None
+            self._lateness.add(wall - due)
+            loop.run(min(until, self._job.place.since) if following < self._job.place.since else until)
+            if self._crashed:
+                self._progress.close()
+            await self._send_outbox()
+            self._progress.handled(following, self._sequence, loop.next())
+            if self._crashed:
+                self._progress.leave()  # before the coordinator hears of it, and kills us
+                return wall
+
+    def _is_held(self, time: int) -> bool:
         """A successor must not take its node over before the process that held it is dead."""
         held_by = self._predecessor
-        return held_by is not None and held_by not in self._gone and now >= self._job.place.since
-
-    def _handle_due(self, now: int, dilation: float) -> None:
-        assert self._epoch is not None
-        due = self._loop.next()
-        if due <= now:
-            if len(self._lateness) < _LATENESS_SAMPLES:
-                self._lateness.append(time.monotonic_ns() - self._epoch - int(due * dilation))
-            self._loop.run(now + 1)
+        return held_by is not None and held_by not in self._gone and time >= self._job.place.since
 
     async def _wait(self, alarm: Alarm, kick: asyncio.Event, due: int, receiving: asyncio.Task[None]) -> None:
         """Until the wall reaches `due` or something arrives."""
@@ -413,7 +452,7 @@ class Worker:
         self._loop.unheard = self._unheard()
         self._loop.finish()
         self._recorder.close()
-        await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness, self._loop.news))
+        await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness.sample, self._loop.news))
 
 
 def _listed(times: Times) -> list[int]:

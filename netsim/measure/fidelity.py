@@ -23,8 +23,9 @@ _HANDLED_TOTALS = ("delivered", "dropped")
 
 
 class Fidelity(TypedDict):
-    """The verdict and all that it rests on. `lateness_ms` is on the wall, everything else in the scenario's time.
+    """The verdict and all that it rests on. Lateness is on the wall, everything else in the scenario's time.
 
+    `timer_lateness_ms` is that of a process which did nothing but wait for a timer meanwhile: what the machine costs.
     `displaced_finalisations_share` is None where the trace holds no chain of causes (levels other than `full`) or no
     finalisation.
     """
@@ -37,6 +38,7 @@ class Fidelity(TypedDict):
     displacement_ms: Dist
     displaced_finalisations_share: float | None
     lateness_ms: Dist
+    timer_lateness_ms: Dist
     broker_lost: int
     dilation: float
     lookahead_ms: float | None
@@ -60,6 +62,7 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
         displacement_ms=dist_ms(displacements),
         displaced_finalisations_share=_displaced_finalisations_share(events, blocks),
         lateness_ms=dist_ms(np.asarray(seen.lateness_ns, np.int64)),
+        timer_lateness_ms=dist_ms(np.asarray(seen.timer_lateness_ns, np.int64)),
         broker_lost=seen.broker_lost,
         dilation=seen.dilation,
         lookahead_ms=None if seen.lookahead_ns is None else ms(seen.lookahead_ns),

@@ -434,4 +434,5 @@ def _emulation(language: Language) -> Emulation:
         section.dilation,
         section.fidelity.displaced,
         section.fidelity.displacement_p99,
+        section.patience,
     )

@@ -710,6 +710,9 @@ class EmulationSection(Section):
     dilation: Annotated[float, reader(units.number, within(0.001, 1000))] = key(
         "1", says="clock pace only: wall time per scenario time"
     )
+    patience: Duration = key(
+        "2 s", says="clock pace only: how long on the wall an event waits for what may still come before it"
+    )
     fidelity: FidelitySection = key({}, says="clock pace only: what still counts as valid")
 
 

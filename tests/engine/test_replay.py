@@ -75,7 +75,12 @@ def test_measured_compute_is_exact_in_lockstep(tmp_path: Path) -> None:
 
 def test_what_the_clock_displaced_is_replayed(tmp_path: Path) -> None:
     """At a pace that no machine can keep, through the death of a process."""
-    scenario = world(constant(4, duration="2 s", more=CRASH), "emulation.pace=clock", "emulation.dilation=0.05")
+    scenario = world(
+        constant(4, duration="2 s", more=CRASH),
+        "emulation.pace=clock",
+        "emulation.dilation=0.05",
+        "emulation.patience=0 s",
+    )
     result = emulated(scenario, tmp_path)
     trace = read(tmp_path)
     assert result.summary["fidelity"]["displaced"] > 0

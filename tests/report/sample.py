@@ -90,6 +90,7 @@ def summary(blocks: int = 55) -> Any:
             displacement_ms=around(1, 0),
             displaced_finalisations_share=0,
             lateness_ms=around(1, 0),
+            timer_lateness_ms=around(1, 0),
             broker_lost=0,
             dilation=1,
             lookahead_ms=1.2,

@@ -172,6 +172,7 @@ SCENARIOS = mapping(
         nodes_per_process=st.just("auto") | st.integers(1, 99).map(str),
         pace=st.sampled_from(["lockstep", "clock"]),
         dilation=st.floats(0.001, 1000).map(repr),
+        patience=DELAYS,
         fidelity=mapping(displaced=SHARES, displacement_p99=DELAYS),
     ),
     expect=mapping(
