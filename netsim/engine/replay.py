@@ -230,13 +230,14 @@ class ReplayLoop(Loop):
             some([place])
             copy = receivers[place], sender, key
             flight: Flight = self.heap[0][-1]
+            later = self._postponed.get(copy)
+            if later is not None:
+                self._by[copy] = later - flight.times[0]
+                flight.times[0] = later
             if copy in self._displaced:
                 self._waiting[copy] = flight
             else:
-                later = self._postponed[copy]
-                self._by[copy] = later - flight.times[0]
-                flight.times[0] = later
-                heappush(heap, (later, ARRIVAL, sender, key, receivers[place], flight))
+                heappush(heap, (flight.times[0], ARRIVAL, sender, key, receivers[place], flight))
         self.heap = heap
 
     def run(self, horizon: int) -> None:
