@@ -66,7 +66,8 @@ def main(job: Job) -> None:
 async def _run(job: Job) -> None:
     transport: Transport
     try:
-        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}") as transport:
+        alone = job.scenario.emulation.pace == "lockstep"
+        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}", alone) as transport:
             try:
                 await Worker(job, job.wrap(transport, job.place) if job.wrap else transport).run()
             except TransportLost:
