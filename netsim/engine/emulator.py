@@ -35,19 +35,17 @@ from netsim.engine import control
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.control import Order, Sealed, Topics, Word
 from netsim.engine.interrupt import ignore_further_interrupts
-from netsim.engine.layout import Place, lookahead, places, shortest_link
-from netsim.engine.loop import FOREVER
+from netsim.engine.layout import Place, places, shortest_link
 from netsim.engine.plan import Plan
 from netsim.engine.tally import Tally
 from netsim.engine.transport import Mqtt, Transport, TransportLost
+from netsim.engine.windows import Windows
 from netsim.engine.worker import NO_BROKER, Job, Wrap, main
 
 _SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
 _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
 _LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tell of it
-_WINDOW_NS = 100_000_000  # most logical time from a process's next event to its horizon: it reports now and then
-_FEW = 3  # up to so many processes are granted a window one by one, more of them by one word to all
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
 _PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
 _PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519"]
@@ -130,7 +128,6 @@ class _Coordinator:
 
     def __post_init__(self) -> None:
         emulation = self.plan.scenario.emulation
-        self.reach = lookahead(self.plan, self.places)
         self.fidelity = trace.Fidelity(
             pace=emulation.pace,
             dilation=emulation.dilation,
@@ -295,40 +292,26 @@ class _Coordinator:
                 self.awaited.discard(word.process)
 
     async def _in_lockstep(self, transport: Transport, words: Any) -> None:
-        import numpy as np
-
-        end = self.plan.scenario.duration
-        since = np.array([place.since for place in self.places], np.int64)
-        following = np.maximum(np.zeros(len(self.places), np.int64), since)
-        while int(following.min()) < end:
-            horizons = (following[:, None] + self.reach).min(axis=0)
-            self.fidelity.rounds += 1
-            granted = np.flatnonzero((following < horizons) & (following < end)).tolist()
-            self._await(granted)
-            latest = np.minimum(np.minimum(horizons, following + _WINDOW_NS), end)
-            horizon = {process: int(latest[process]) for process in granted}
-            grant = control.Grant(self.fidelity.rounds, horizon, self.marks)
-            topics = [self.topics.grant(process) for process in granted]
-            for topic in topics if len(granted) <= _FEW else [self.topics.all]:
-                await self._tell(transport, topic, grant)
-            caused: list[dict[int, int]] = []
-            while self.awaited:
-                word = await anext(words)
-                if not isinstance(word, control.Report) or word.round != self.fidelity.rounds:
-                    continue
-                self.awaited.discard(word.process)
-                following[word.process] = max(min(word.next, FOREVER >> 2), int(since[word.process]))
-                self.marks[word.process] = word.sequence
-                caused.append(word.caused)
-                self.tally.add(word.news)
-                if word.crashed:
-                    following[word.process] = FOREVER >> 2
-                    await self._kill(word.process)
-            for earliest in caused:
-                for process, at in earliest.items():
-                    if process in self.alive and at < following[process]:
-                        following[process] = max(at, int(since[process]))
-            self._show(int(following.min()))
+        windows = Windows(self.plan, self.places)
+        self._await(())
+        while True:
+            for process, number, horizon, marks in windows.grants():
+                self.awaited.add(process)
+                await self._tell(transport, self.topics.grant(process), control.Grant(number, horizon, marks))
+            self.fidelity.rounds = windows.number
+            if not self.awaited:
+                return
+            word = await anext(words)
+            if not isinstance(word, control.Report) or word.process not in self.awaited:
+                continue
+            self.awaited.discard(word.process)
+            self.moved, self.asked = time.monotonic(), None
+            self.marks[word.process] = word.sequence
+            windows.report(word)
+            self.tally.add(word.news)
+            if word.crashed:
+                await self._kill(word.process)
+            self._show(windows.now)
 
     async def _by_the_clock(self, transport: Transport, words: Any) -> None:
         epoch = time.monotonic_ns() + 50_000_000
@@ -344,7 +327,7 @@ class _Coordinator:
             if word.crashed:
                 await self._kill(word.process)
                 await self._tell(transport, self.topics.all, control.Gone(word.process))
-            elif word.round:
+            elif word.grant:
                 finished.add(word.process)
             self._show(word.next)
 
@@ -352,7 +335,7 @@ class _Coordinator:
         """High-water marks to everybody, totals from everybody."""
         self.finishing = True
         self._await(self.alive)
-        await self._tell(transport, self.topics.all, control.Finish(self.marks, _ANSWER_S))
+        await self._tell(transport, self.topics.all, control.Finish(dict(enumerate(self.marks)), _ANSWER_S))
         while self.awaited:
             word = await anext(words)
             if isinstance(word, control.Finished):
