@@ -1,14 +1,8 @@
 """The coordinator of an emulation: a broker, a process per node (or several), and who may go on until when.
 
-Lockstep is conservative parallel simulation over real processes (Nicol 1993; Chandy, Misra and Bryant; Fujimoto). With
-`next[p]` the least time at which process p can have an event, and L[p][q] the least time in which an event at p can
-matter at q, process q may handle everything before
-
-    horizon[q] = min over p of next[p] + L[p][q]
-
-because nothing that anybody does from now on can reach it earlier. A round grants a window to every process that may
-have an event before its horizon, with the high-water marks of all outboxes, and ends with their reports. The least
-`next` always lies before its own horizon, so a round always makes progress, and idle time costs nothing.
+Lockstep is conservative parallel simulation over real processes (Nicol 1993; Chandy, Misra and Bryant; Fujimoto). A
+process is granted a window: it handles everything before a horizon that nothing can come before any more, publishes
+what it sent, and reports where it stands. `windows.py` has the arithmetic, and says why it is exact.
 """
 
 from __future__ import annotations
@@ -35,7 +29,7 @@ from netsim.engine import control
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.control import Order, Sealed, Topics, Word
 from netsim.engine.interrupt import ignore_further_interrupts
-from netsim.engine.layout import Place, places, shortest_link
+from netsim.engine.layout import Place, lookahead, places, shortest_link, slack
 from netsim.engine.plan import Plan
 from netsim.engine.tally import Tally
 from netsim.engine.transport import Mqtt, Transport, TransportLost
@@ -256,7 +250,7 @@ class _Coordinator:
 
     # --- conducting -----------------------------------------------------------------------------------------------
 
-    async def _conduct(self, transport: Transport) -> None:
+    async def _conduct(self, transport: Mqtt) -> None:
         words = self._words(transport)
         await self._all(words, control.Hello)
         await self._tell(transport, self.topics.all, control.Probe())
@@ -291,19 +285,25 @@ class _Coordinator:
             if isinstance(word, kind):
                 self.awaited.discard(word.process)
 
-    async def _in_lockstep(self, transport: Transport, words: Any) -> None:
-        windows = Windows(self.plan, self.places)
+    async def _in_lockstep(self, transport: Mqtt, words: Any) -> None:
+        reach = lookahead(self.plan, self.places)
+        slacks = [slack(self.plan, place) for place in self.places]
+        windows = Windows(reach, slacks, [place.since for place in self.places], self.plan.scenario.duration)
+        granted: dict[int, int] = {}  # by process under way: the number of its grant
         self._await(())
         while True:
-            for process, number, horizon, marks in windows.grants():
-                self.awaited.add(process)
-                await self._tell(transport, self.topics.grant(process), control.Grant(number, horizon, marks))
-            self.fidelity.rounds = windows.number
-            if not self.awaited:
-                return
+            if not (transport.waiting and self.awaited):  # what has come may change what is worth granting
+                for process, number, horizon, marks in windows.grants():
+                    self.awaited.add(process)
+                    granted[process] = number
+                    await self._tell(transport, self.topics.grant(process), control.Grant(number, horizon, marks))
+                self.fidelity.rounds = windows.rounds
+                if not self.awaited:
+                    return
             word = await anext(words)
-            if not isinstance(word, control.Report) or word.process not in self.awaited:
+            if not isinstance(word, control.Report) or granted.get(word.process) != word.grant:
                 continue
+            del granted[word.process]  # should the broker double it
             self.awaited.discard(word.process)
             self.moved, self.asked = time.monotonic(), None
             self.marks[word.process] = word.sequence

@@ -86,6 +86,7 @@ class Mqtt:
         self._taken.set()
         self._lost = False
         self._socket: socket.socket | None = None  # None: paho reads and writes
+        self._poll = select.poll()
         self._begun = b""  # of a packet whose rest has not come yet
         self._foreign = b""  # packets that are paho's to read
         self._unsent = bytearray()
@@ -102,6 +103,7 @@ class Mqtt:
         if connection is None:
             raise self._closed()
         self._descriptor = connection.fileno()
+        self._poll.register(self._descriptor, select.POLLIN)
         if not self._endpoint.tls:
             assert isinstance(connection, socket.socket)
             self._socket = connection
@@ -171,6 +173,11 @@ class Mqtt:
             if code >= _REFUSED:
                 raise TransportLost(f"the broker at {self._endpoint} refused the subscription to {topic}")
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something has arrived that was not read."""
+        return bool(self._inbox)
+
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """See `Transport.messages`."""
         inbox = self._inbox
@@ -186,9 +193,7 @@ class Mqtt:
 
     def _wait_in_the_kernel(self) -> None:
         """Until something has come, or the connection is lost. What was published has gone: `publish` saw to it."""
-        waiting = select.poll()
-        waiting.register(self._descriptor, select.POLLIN)
-        waiting.poll()
+        self._poll.poll()
         self._read()
 
     def _lose(self) -> None:
