@@ -24,7 +24,7 @@ Entry = tuple[int, int, int, int, int, None]
 COSTLY = """
 duration: 2 s
 sites:
-  shenzhen: {location: [22.5, 114.1], nodes: [{name: s0, access: 5g}, {name: s1, access: fibre}, {name: s2, access: 5g}]}
+  shenzhen: {location: [22.5, 114.1], nodes: [{name: s0, access: 5g}, {name: s1, access: fibre}]}
   hong-kong: {location: [22.3, 114.2], nodes: 3, access: fibre}
   suzhou: {location: [31.3, 120.6], nodes: [{name: z0, access: lte}, {name: z1, access: 5g}, {name: z2, access: lte}]}
 backbone: {links: [{from: hong-kong, to: shenzhen, delay: 9 ms}, {from: suzhou, to: hong-kong, delay: 30 ms}]}
