@@ -25,10 +25,11 @@ from netsim.engine import control
 from netsim.engine.broker import Endpoint
 from netsim.engine.clock_pace import LOOK_AGAIN_NS, Gaps, Inheritance, Lateness, Progress, Turn
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
-from netsim.engine.layout import Place, lookahead
+from netsim.engine.layout import Place, lookahead, slack
 from netsim.engine.lifeline import hold
 from netsim.engine.loop import FOREVER, Copy, Loop, Node
 from netsim.engine.plan import Plan
+from netsim.engine.promise import earliest_act
 from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
@@ -69,7 +70,8 @@ def main(job: Job) -> None:
 async def _run(job: Job) -> None:
     transport: Transport
     try:
-        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}") as transport:
+        alone = job.scenario.emulation.pace == "lockstep"
+        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}", alone) as transport:
             try:
                 await Worker(job, job.wrap(transport, job.place) if job.wrap else transport).run()
             except TransportLost:
@@ -126,7 +128,8 @@ class Worker:
             self._topics.outbox(place.index): place.index for place in job.places if place.index != self._me
         }
         self._grant: control.Grant | None = None
-        self._round = 0  # of the last grant
+        self._granted = 0  # the last grant's number
+        self._slack = slack(self._plan, job.place)
         self._finish: control.Finish | None = None
         self._epoch: int | None = None
         self._gone: set[int] = set()
@@ -168,10 +171,10 @@ class Worker:
             return
         order = self._order.decode(payload)
         if isinstance(order, control.Grant):
-            if order.round <= self._round:
+            if order.number <= self._granted:
                 self._rejected += 1  # doubled or replayed
-            elif self._me in order.horizons:
-                self._round = order.round
+            else:
+                self._granted = order.number
                 self._grant = order
         elif isinstance(order, control.Probe):
             await self._publish(self._topics.outbox(self._me), Batch(self._me, 0, []))
@@ -225,10 +228,10 @@ class Worker:
     def _missing(self) -> list[tuple[int, int, int]]:
         if self._gap is not None:
             return [self._gap]
-        marks = self._grant.marks if self._grant else self._finish.marks if self._finish else []
+        marks = self._grant.marks if self._grant else self._finish.marks if self._finish else {}
         return [
             (process, self._received[process], mark)
-            for process, mark in enumerate(marks)
+            for process, mark in marks.items()
             if process != self._me and self._received[process] < mark
         ]
 
@@ -239,17 +242,17 @@ class Worker:
             await self._take(topic, data)
             if self._grant is not None and self._reached(self._grant.marks):
                 grant, self._grant = self._grant, None
-                self._loop.run(grant.horizons[self._me])
-                await self._report(grant.round, await self._send_outbox())
+                self._loop.run(grant.horizon)
+                await self._report(grant.number, await self._send_outbox())
                 if self._crashed:
                     await asyncio.Event().wait()  # until we are killed
             elif self._finish is not None and self._reached(self._finish.marks):
                 await self._end()
                 return
 
-    def _reached(self, marks: list[int]) -> bool:
+    def _reached(self, marks: dict[int, int]) -> bool:
         received = self._received
-        return all(received[process] >= mark for process, mark in enumerate(marks) if process != self._me)
+        return all(received[process] >= mark for process, mark in marks.items() if process != self._me)
 
     # --- clock pace -----------------------------------------------------------------------------------------------
 
@@ -413,14 +416,15 @@ class Worker:
         self._sequence += 1
         await self._publish(self._topics.outbox(self._me), Batch(self._me, self._sequence, envelopes))
 
-    async def _report(self, round_: int, caused: dict[int, int], now: int | None = None) -> None:
+    async def _report(self, grant: int, caused: dict[int, int], now: int | None = None) -> None:
         """Write everything down, then say where we stand."""
         for store in self._stores:
             store.flush()
         self._recorder.flush()
         news, self._loop.news = self._loop.news, []
         following = self._loop.next() if now is None else now
-        await self.say(control.Report(self._me, round_, following, self._sequence, caused, news, self._crashed))
+        acts = following if now is not None or not self._slack else earliest_act(self._loop.heap, self._slack)
+        await self.say(control.Report(self._me, grant, following, acts, self._sequence, caused, news, self._crashed))
 
     async def _publish(self, topic: str, what: msgspec.Struct) -> None:
         await self._transport.publish(topic, self._sealed.close(topic, self._encoder.encode(what)))

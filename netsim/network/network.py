@@ -93,6 +93,14 @@ class Network:
         """The part of `minimum` that is left when a copy has departed."""
         return self.path(a, b).minimum
 
+    def kind(self, node: int) -> tuple[str, str]:
+        """How a node is placed, by site and access: whatever is between two nodes is the same for all placed alike."""
+        return self._kinds[node]
+
+    def last_mile(self, node: int) -> int:
+        """The least time from a copy's arrival at a node's access point until it is through, in ns."""
+        return self._least[self._kinds[node][1]]
+
     def median(self, a: int, b: int) -> int:
         """The sum of the median delays of the way's parts, in ns, up to delivery, for a small message by itself.
 
