@@ -18,7 +18,11 @@ Displaced messages
     An event that comes after one with a greater key is handled at the node's present. Only messages from other
     processes do; what a node causes itself lies after its present. Recorded is which event was handled right before.
     A replay keeps such a message back from the heap and hands it over right after that event, at that event's time.
-    What is sent at some time arrives later, so a message is always there before its turn comes.
+    What is sent at some time arrives later, so a message is always there before its turn comes. What was not handled at
+    all, since the end had passed or its node's process was dead, waits in the replay to the end and is counted there.
+
+    Not recorded is the state of a downlink when a process dies with its node: each process has its own, and where they
+    had bytes in it in different orders, what comes through after the crash may come at another time in the replay.
 """
 
 from __future__ import annotations
