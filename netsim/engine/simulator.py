@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from netsim import trace
+from netsim.engine.garbage import seldom_collected
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
@@ -25,6 +26,7 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
+@seldom_collected()
 def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 

@@ -19,6 +19,7 @@ from netsim.node.chain import Chain
 from netsim.node.consensus import Consensus
 from netsim.node.context import World
 from netsim.node.gossip.strategy import Strategy
+from netsim.node.membership import members
 from netsim.node.mempool import Mempool
 from netsim.node.message import (
     MESSAGE_KINDS,
@@ -112,7 +113,7 @@ class Participant:
             for kind in MESSAGE_KINDS
         }
         self._strategies = tuple(self._gossip.values())  # by topic
-        self._validators = frozenset(world.validators)
+        self._validators = members(world.validators)
         self._witness = Witness(len(self._validators), world.evidence).see
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
         self._relays: dict[type[Message], Strategy | None] = {}  # by type of message: who relays it, if anybody
