@@ -34,6 +34,7 @@ from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.control import Order, Sealed, Topics, Word
+from netsim.engine.inherited import VARIABLE, bequeath
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.layout import Place, lookahead, places, shortest_link
 from netsim.engine.loop import FOREVER
@@ -49,8 +50,8 @@ _LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tel
 _WINDOW_NS = 100_000_000  # most logical time from a process's next event to its horizon: it reports now and then
 _FEW = 3  # up to so many processes are granted a window one by one, more of them by one word to all
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
-_PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
-_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519"]
+_PRELOAD = ["netsim.engine.worker", "networkx", "numpy", "cryptography.exceptions", "concurrent.futures.thread"]
+_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519", "encodings.idna", "netsim.engine.preload"]
 
 
 class Interrupted(Exception):
@@ -207,7 +208,13 @@ class _Coordinator:
         context.set_forkserver_preload(_PRELOAD)
         resource_tracker.ensure_running()  # by itself, since it lifts the mask
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
-        forkserver.ensure_running()
+        testament = bequeath(self.plan.scenario, self.work)
+        if testament is not None:
+            os.environ[VARIABLE] = str(testament)
+        try:
+            forkserver.ensure_running()
+        finally:
+            os.environ.pop(VARIABLE, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)

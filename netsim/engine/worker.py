@@ -23,15 +23,14 @@ from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import Endpoint
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
+from netsim.engine.inherited import inherit
 from netsim.engine.layout import Place
 from netsim.engine.lifeline import hold
 from netsim.engine.loop import FOREVER, Loop, Node
-from netsim.engine.plan import Plan
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
 from netsim.network import Times
-from netsim.node.identity import Ed25519
 from netsim.scenario import Scenario
 
 Wrap = Callable[[Transport, Place], Transport]
@@ -90,12 +89,13 @@ class Worker:
         self._transport = transport
         self._topics = Topics(job.token)
         self._sealed = Sealed(job.key)
-        self._plan = Plan(job.scenario)
+        inherited = inherit(job.scenario)
+        self._plan = inherited.plan
         self._codec = self._plan.codec
         self._recorder = trace.Recorder(job.work / f"process-{self._me}")
         clock = job.scenario.emulation.pace == "clock"
         self._clock = clock
-        self._loop = Loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
+        self._loop = Loop(self._plan, self._recorder, inherited.identities, in_order=False)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:
@@ -130,7 +130,8 @@ class Worker:
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
-        self._loop.warm_up()
+        if self._clock:
+            self._loop.warm_up()
         gc.freeze()  # what is there now stays: no need to look through it again and again
         await self._transport.subscribe([*self._outboxes, self._topics.grant(self._me), self._topics.all])
         await self.say(control.Hello(self._me))
