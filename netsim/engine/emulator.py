@@ -34,7 +34,7 @@ from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.control import Order, Sealed, Topics, Word
-from netsim.engine.inherited import VARIABLE, bequeath
+from netsim.engine.inherited import VARIABLE, bequeath, in_common
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.layout import Place, lookahead, places, shortest_link
 from netsim.engine.loop import FOREVER
@@ -208,7 +208,8 @@ class _Coordinator:
         context.set_forkserver_preload(_PRELOAD)
         resource_tracker.ensure_running()  # by itself, since it lifts the mask
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
-        testament = bequeath(self.plan.scenario, self.work)
+        common = in_common(self.plan.scenario, self.places)
+        testament = bequeath(self.plan.scenario, common, self.work)
         if testament is not None:
             os.environ[VARIABLE] = str(testament)
         try:
@@ -218,7 +219,7 @@ class _Coordinator:
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
-            job = Job(self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap)
+            job = Job(place, common, endpoint, self.token, self.key, self.work, theirs, wrap)
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()

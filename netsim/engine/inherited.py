@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from netsim.engine.control import Batch, Order
+from netsim.engine.layout import Place
 from netsim.engine.plan import Plan
 from netsim.node.identity import Ed25519
 from netsim.scenario import Scenario
@@ -29,38 +30,46 @@ VARIABLE = "NETSIM_SCENARIO"  # names the file
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """All that depends on the scenario alone, and on nobody's place in it."""
+    """All that depends on the scenario and its layout alone, and on nobody's place in it."""
 
     plan: Plan
+    places: tuple[Place, ...]  # all processes
     identities: Ed25519
+    common: bytes  # what it was made from
 
     @staticmethod
-    def of(scenario: Scenario) -> Inheritance:
+    def of(common: bytes) -> Inheritance:
         """Raises what `Plan` raises."""
+        scenario, places = pickle.loads(common)  # from our own run's coordinator
         plan = Plan(scenario)
         identities = Ed25519(scenario.seed)
         identities.know(plan.network.validators)
-        return Inheritance(plan, identities)
+        return Inheritance(plan, places, identities, common)
 
 
-def bequeath(scenario: Scenario, folder: Path) -> Path | None:
+def in_common(scenario: Scenario, places: tuple[Place, ...]) -> bytes:
+    """What all processes of an emulation are told, packed once for all of them."""
+    return pickle.dumps((scenario, places))
+
+
+def bequeath(scenario: Scenario, common: bytes, folder: Path) -> Path | None:
     """Write down what the process to fork off from is to read; None where children had better make their own.
 
     Somebody's own protocol is theirs to import: nobody knows what it starts.
     """
     if scenario.consensus.folder is not None:
         return None
-    file = folder / "scenario.pickle"
-    file.write_bytes(pickle.dumps(scenario))
+    file = folder / "inherited.pickle"
+    file.write_bytes(common)
     return file
 
 
-def inherit(scenario: Scenario) -> Inheritance:
-    """What there is for this scenario, or is made now."""
+def inherit(common: bytes) -> Inheritance:
+    """What there is for this scenario and layout, or is made now."""
     for found in _left:
-        if found.plan.scenario == scenario:
+        if found.common == common:
             return found
-    return Inheritance.of(scenario)
+    return Inheritance.of(common)
 
 
 def prepare() -> None:
@@ -68,7 +77,7 @@ def prepare() -> None:
     name = os.environ.pop(VARIABLE, None)
     if name is not None:
         with suppress(Exception):  # whoever needs it will meet it again, and say so
-            _left.append(Inheritance.of(pickle.loads(Path(name).read_bytes())))  # out of our own run's folder
+            _left.append(Inheritance.of(Path(name).read_bytes()))
     for kind in (Order, Batch):  # what a decoder finds out about its type is kept with the type
         msgspec.msgpack.Decoder(kind)
     # Looking for garbage writes to every object there is, and a page that is written to is copied.

@@ -31,7 +31,6 @@ from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
 from netsim.network import Times
-from netsim.scenario import Scenario
 
 Wrap = Callable[[Transport, Place], Transport]
 
@@ -44,9 +43,8 @@ NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL o
 class Job:
     """What a process is started with."""
 
-    scenario: Scenario
     place: Place
-    places: tuple[Place, ...]
+    common: bytes  # scenario and layout, see `inherited`
     endpoint: Endpoint
     token: str
     key: bytes
@@ -89,11 +87,12 @@ class Worker:
         self._transport = transport
         self._topics = Topics(job.token)
         self._sealed = Sealed(job.key)
-        inherited = inherit(job.scenario)
+        inherited = inherit(job.common)
         self._plan = inherited.plan
         self._codec = self._plan.codec
         self._recorder = trace.Recorder(job.work / f"process-{self._me}")
-        clock = job.scenario.emulation.pace == "clock"
+        places = inherited.places
+        clock = self._plan.scenario.emulation.pace == "clock"
         self._clock = clock
         self._loop = Loop(self._plan, self._recorder, inherited.identities, in_order=False)
         self._stores: list[FileStore] = []
@@ -106,9 +105,9 @@ class Worker:
         if job.place.ends_with_crash:
             self._loop.leave = self._crash
         self._crashed = False
-        self._homes = _homes(job.places)
+        self._homes = _homes(places)
         self._sequence = 0  # of our outbox
-        self._received = [0] * len(job.places)
+        self._received = [0] * len(places)
         self._probes: set[int] = set()
         self._probing = True
         self._lost = 0
@@ -118,15 +117,13 @@ class Worker:
         self._order = msgspec.msgpack.Decoder(Order)
         self._batch = msgspec.msgpack.Decoder(Batch)
         self._encoder = msgspec.msgpack.Encoder()
-        self._outboxes = {
-            self._topics.outbox(place.index): place.index for place in job.places if place.index != self._me
-        }
+        self._outboxes = {self._topics.outbox(place.index): place.index for place in places if place.index != self._me}
         self._grant: control.Grant | None = None
         self._round = 0  # of the last grant
         self._finish: control.Finish | None = None
         self._epoch: int | None = None
         self._gone: set[int] = set()
-        self._predecessor = _predecessor(job.place, job.places)
+        self._predecessor = _predecessor(job.place, places)
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
