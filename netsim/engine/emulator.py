@@ -30,6 +30,7 @@ from netsim.engine.bare_timer import bare_timer
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.clock_pace import board_size
 from netsim.engine.control import Order, Sealed, Topics, Word
+from netsim.engine.inherited import VARIABLE, bequeath, in_common
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.layout import Place, lookahead, places, shortest_link, slack
 from netsim.engine.plan import Plan
@@ -43,8 +44,8 @@ _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
 _LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tell of it
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
-_PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
-_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519"]
+_PRELOAD = ["netsim.engine.worker", "networkx", "numpy", "cryptography.exceptions", "concurrent.futures.thread"]
+_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519", "encodings.idna", "netsim.engine.preload"]
 
 
 class Interrupted(Exception):
@@ -200,14 +201,19 @@ class _Coordinator:
         context.set_forkserver_preload(_PRELOAD)
         resource_tracker.ensure_running()  # by itself, since it lifts the mask
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
-        forkserver.ensure_running()
+        common = in_common(self.plan.scenario, self.places)
+        testament = bequeath(self.plan.scenario, common, self.work)
+        if testament is not None:
+            os.environ[VARIABLE] = str(testament)
+        try:
+            forkserver.ensure_running()
+        finally:
+            os.environ.pop(VARIABLE, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         board = context.RawArray("q", board_size(len(self.places))) if self.fidelity.pace == "clock" else None
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
-            job = Job(
-                self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap, board
-            )
+            job = Job(place, common, endpoint, self.token, self.key, self.work, theirs, wrap, board)
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()

@@ -164,8 +164,8 @@ def _links(plan: Plan, processes: tuple[Place, ...]) -> NDArray[np.int64]:
 def _least(plan: Plan, nodes: tuple[int, ...], others: tuple[int, ...]) -> int:
     """The least delay of a link from one of some nodes to one of some others (ns)."""
     network = plan.network
-    here = {network.kind(node): node for node in nodes}.values()
-    there = {network.kind(node): node for node in others}.values()
+    here = {network.kinds[node]: node for node in nodes}.values()
+    there = {network.kinds[node]: node for node in others}.values()
     return min(network.minimum(node, other) for node in here for other in there)
 
 

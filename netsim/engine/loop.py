@@ -67,9 +67,6 @@ class Memory(dict[str, bytes]):
     put = dict.__setitem__
 
 
-Copy = tuple[int, int, int, int]  # of a message: time, sender, sequence with the sender's incarnation, receiver
-
-
 class Flight:
     """One message on its way to some nodes of this process, with its arrivals in order; `index` is the next."""
 
@@ -584,9 +581,6 @@ class Loop:
         self.outbox: list[Packet] = []
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
-        # If somebody asks, by message: what came for a process that held the one node here before.
-        self.passed_over: dict[tuple[int, int], Copy] | None = None
-        self.unheard: list[Copy] = []  # what came too late for such a process, and so is handled by nobody
         self._in_order = in_order
         self._rules = plan.network.rules
         self._adversary = plan.network.adversary
@@ -700,6 +694,8 @@ class Loop:
             heapify(self.heap)
         time, _, sender, sequence, receiver, flight = arrival
         node = self.nodes[receiver]
+        if any(entry[1:4] == (WORK, sender, sequence) and entry[0] >= node.since for entry in self.heap):
+            return  # it is in the node's downlink, and told when it is through
         later = max(until, node.last[0] + 1)
         node.displaced(sender, sequence, later - time)
         self.recorder.displaced.extend((receiver, time, sender, sequence, later, *POSTPONED))
@@ -769,7 +765,7 @@ class Loop:
 
         Under the clock, what came when the end had passed is moved beyond it, and counted as that.
         """
-        left = self.unheard
+        left: list[tuple[int, int, int, int]] = []
         for time, kind, sender, sequence, receiver, what in self.heap:
             if kind == ARRIVAL:
                 ways = zip(what.times[what.index :], what.receivers[what.index :], strict=True)
@@ -795,11 +791,6 @@ class Loop:
         else:
             node.last = key
         node.previous = key
-        if self.passed_over is not None:
-            if kind == ARRIVAL and time < node.since:
-                self.passed_over[sender, sequence] = key[0], sender, sequence, node.me
-            elif kind == WORK and time >= node.since:  # through the downlink, and so told here after all
-                self.passed_over.pop((sender, sequence), None)
         return time
 
     def _arrive(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:

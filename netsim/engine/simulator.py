@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from netsim import trace
+from netsim.engine.garbage import seldom_collected
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
@@ -30,6 +31,7 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
+@seldom_collected()
 def simulate(
     plan: Plan,
     work: Path,

@@ -25,18 +25,16 @@ from netsim.engine import control
 from netsim.engine.broker import Endpoint
 from netsim.engine.clock_pace import LOOK_AGAIN_NS, Gaps, Inheritance, Lateness, Progress, Turn
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
+from netsim.engine.inherited import inherit
 from netsim.engine.layout import Place, lookahead, slack
 from netsim.engine.lifeline import hold
-from netsim.engine.loop import FOREVER, Copy, Loop, Node
-from netsim.engine.plan import Plan
+from netsim.engine.loop import FOREVER, Loop, Node
 from netsim.engine.promise import earliest_act
 from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
 from netsim.network import Times
-from netsim.node.identity import Ed25519
-from netsim.scenario import Scenario
 
 Wrap = Callable[[Transport, Place], Transport]
 
@@ -48,9 +46,8 @@ NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL o
 class Job:
     """What a process is started with."""
 
-    scenario: Scenario
     place: Place
-    places: tuple[Place, ...]
+    common: bytes  # scenario and layout, see `inherited`
     endpoint: Endpoint
     token: str
     key: bytes
@@ -70,7 +67,7 @@ def main(job: Job) -> None:
 async def _run(job: Job) -> None:
     transport: Transport
     try:
-        alone = job.scenario.emulation.pace == "lockstep"
+        alone = job.board is None  # in lockstep nothing goes on in the process beside it
         async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}", alone) as transport:
             try:
                 await Worker(job, job.wrap(transport, job.place) if job.wrap else transport).run()
@@ -95,13 +92,15 @@ class Worker:
         self._transport = transport
         self._topics = Topics(job.token)
         self._sealed = Sealed(job.key)
-        self._plan = Plan(job.scenario)
+        inherited = inherit(job.common)
+        self._plan = inherited.plan
         self._codec = self._plan.codec
         self._recorder = trace.Recorder(job.work / f"process-{self._me}")
-        clock = job.scenario.emulation.pace == "clock"
+        self._places = places = inherited.places
+        clock = self._plan.scenario.emulation.pace == "clock"
         self._clock = clock
-        loop = MeasuringLoop if job.scenario.compute.measured else Loop
-        self._loop = loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
+        loop = MeasuringLoop if self._plan.scenario.compute.measured else Loop
+        self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:
@@ -112,9 +111,9 @@ class Worker:
         if job.place.ends_with_crash:
             self._loop.leave = self._crash
         self._crashed = False
-        self._homes = _homes(job.places)
+        self._homes = _homes(places)
         self._sequence = 0  # of our outbox
-        self._received = [0] * len(job.places)
+        self._received = [0] * len(places)
         self._probes: set[int] = set()
         self._probing = True
         self._lost = 0
@@ -124,23 +123,19 @@ class Worker:
         self._order = msgspec.msgpack.Decoder(Order)
         self._batch = msgspec.msgpack.Decoder(Batch)
         self._encoder = msgspec.msgpack.Encoder()
-        self._outboxes = {
-            self._topics.outbox(place.index): place.index for place in job.places if place.index != self._me
-        }
+        self._outboxes = {self._topics.outbox(place.index): place.index for place in places if place.index != self._me}
         self._grant: control.Grant | None = None
         self._granted = 0  # the last grant's number
         self._slack = slack(self._plan, job.place)
         self._finish: control.Finish | None = None
         self._epoch: int | None = None
         self._gone: set[int] = set()
-        self._predecessor = _predecessor(job.place, job.places)
-        self._brought: dict[tuple[int, int], tuple[int, int]] = {}  # by message: whose outbox it came in, and which
-        if clock and self._predecessor is not None:
-            self._loop.passed_over = {}
+        self._predecessor = _predecessor(job.place, places)
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
-        self._loop.warm_up()
+        if self._clock:
+            self._loop.warm_up()
         gc.freeze()  # what is there now stays: no need to look through it again and again
         await self._transport.subscribe([*self._outboxes, self._topics.grant(self._me), self._topics.all])
         await self.say(control.Hello(self._me))
@@ -210,9 +205,6 @@ class Worker:
             if not places:
                 continue
             departures = _times(envelope.departures, places)
-            if self._loop.passed_over is not None and envelope.sent < self._job.place.since:
-                key = envelope.incarnation << trace.SEQUENCE_BITS | envelope.sequence
-                self._brought[envelope.sender, key] = process, batch.sequence
             self._loop.accept(
                 envelope.sender,
                 envelope.incarnation,
@@ -258,7 +250,7 @@ class Worker:
 
     async def _run_by_the_clock(self) -> None:
         kick = asyncio.Event()
-        places = self._job.places
+        places = self._places
         emulation = self._plan.scenario.emulation
         self._progress = progress = Progress(self._job.board, self._me, places, lookahead(self._plan, places))
         self._turn = turn = Turn(progress, emulation.patience / emulation.dilation)
@@ -431,29 +423,9 @@ class Worker:
 
     def _crash(self, node: Node) -> bool:
         self._crashed = True
-        if self._clock:
-            self._heard(self._me).write_bytes(self._encoder.encode((self._received, self._unheard())))
         return True
 
-    def _heard(self, process: int) -> Path:
-        """The file in which a process that ends with its node's crash says what it had received by then."""
-        return self._job.work / f"process-{process}.heard"
-
-    def _unheard(self) -> list[Copy]:
-        """What came too late for those that held our node before: it is ours to tell."""
-        if self._predecessor is None or self._loop.passed_over is None or not self._heard(self._predecessor).exists():
-            return []
-        received, unheard = msgspec.msgpack.decode(
-            self._heard(self._predecessor).read_bytes(), type=tuple[list[int], list[Copy]]
-        )
-        for copy in self._loop.passed_over.values():
-            process, number = self._brought[copy[1], copy[2]]
-            if number > received[process]:
-                unheard.append(copy)
-        return unheard
-
     async def _end(self) -> None:
-        self._loop.unheard = self._unheard()
         self._loop.finish()
         self._recorder.close()
         await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness.sample, self._loop.news))

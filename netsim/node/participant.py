@@ -19,6 +19,7 @@ from netsim.node.chain import Chain
 from netsim.node.consensus import Consensus
 from netsim.node.context import World
 from netsim.node.gossip.strategy import Strategy
+from netsim.node.membership import members
 from netsim.node.mempool import Mempool
 from netsim.node.message import (
     MESSAGE_KINDS,
@@ -112,7 +113,7 @@ class Participant:
             for kind in MESSAGE_KINDS
         }
         self._strategies = tuple(self._gossip.values())  # by topic
-        self._validators = _members(tuple(world.validators))
+        self._validators = members(world.validators)
         self._verify = world.verify
         self._witness = Witness(len(self._validators), world.evidence).see
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
@@ -266,12 +267,6 @@ class Participant:
         else:
             self.world.reject("unknown signer")
         return False
-
-
-@lru_cache(maxsize=4)
-def _members(validators: tuple[int, ...]) -> frozenset[int]:
-    """One set for all nodes: ten thousand of ten thousand would fill the memory."""
-    return frozenset(validators)
 
 
 @lru_cache

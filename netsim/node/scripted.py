@@ -40,6 +40,7 @@ from netsim.node.context import Context
 from netsim.node.fields import Integer, Natural
 from netsim.node.forms import BlockMessage
 from netsim.node.lottery import exponential
+from netsim.node.membership import members
 from netsim.node.mempool import Mempool
 from netsim.node.message import About, Message
 
@@ -102,6 +103,7 @@ class Script(Consensus):
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
         super().__init__(context, chain, mempool, parameters)
         self.validators = tuple(context.validators)
+        self.members = members(context.validators)
         self.interval: int = parameters["block_interval"]
         self.exponential: bool = parameters["arrival"] == "exponential"
         self.at_random: bool = parameters["proposers"] == "random"
@@ -201,7 +203,7 @@ class Script(Consensus):
 
     def _on_block(self, sender: int, message: Scripted) -> None:
         block = message.block
-        if block.proposer != message.signer or message.successor not in self.validators or not self._fits(block):
+        if block.proposer != message.signer or message.successor not in self.members or not self._fits(block):
             self.context.reject("impossible block")
             return
         if block.height <= self.chain.height:
