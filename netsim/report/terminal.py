@@ -133,6 +133,8 @@ def _rests_on(fidelity: Fidelity) -> Iterator[str]:
         yield f"{_count(fidelity['rounds'])} rounds"
     else:
         yield "simulated in one process"
+        if "verified" in fidelity:
+            yield "verified: two runs, equal digests" if fidelity["verified"] == "equal" else "not repeatable"
     if fidelity["broker_lost"]:
         yield f"{_count(fidelity['broker_lost'])} lost by the broker"
 
@@ -150,7 +152,8 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
         grid.add_row(Text(label), text if isinstance(text, Text) else Text(text))
 
     if twin_differs:
-        fact("Twin", Text(f"first differs at {twin_differs}", "yellow"))
+        label = "Twin" if "verified" not in summary["fidelity"] else "Again"
+        fact(label, Text(f"first differs at {twin_differs}", "yellow"))
     for label, sentence in (
         ("Finality rule", _rule(summary)),
         ("Throughput", _throughput(summary)),
