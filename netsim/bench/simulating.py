@@ -205,8 +205,10 @@ def growth(effort: Effort) -> Iterator[Line]:
 def trace(effort: Effort) -> Iterator[Line]:
     """What the levels of the trace cost: the same run at each of them."""
     for level in ("full", "blocks", "summary"):
-        world = ("flood", f"duration={effort.of(200, 20)} s", f"trace={level}", "workload.rate=1 /s")
-        yield _timed(f"trace {level}", f"a run at trace level {level}", effort.times, world)
+        world = ("flood", f"duration={effort.of(200, 20)} s", f"trace={level}")
+        yield _timed(
+            f"trace {level}", f"flooding event by event, trace level {level}", effort.times, world, event_by_event=True
+        )
 
 
 @figure("peers")
