@@ -15,7 +15,18 @@ from netsim.scenario import ScenarioError
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _FORM = "{:<34} {:>5} {:<6} {:>5} {:<8} {:<7} {:>18} {:>18} {:>7} {:>7}"
-_HEAD = "scenario|seed|packed|procs|verdict|digests|simulated p50 p99|emulated p50 p99|sim s|emu s".split("|")
+_HEAD = [
+    "scenario",
+    "seed",
+    "packed",
+    "procs",
+    "verdict",
+    "digests",
+    "simulated p50 p99",
+    "emulated p50 p99",
+    "sim s",
+    "emu s",
+]
 
 
 @app.command()
