@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -34,7 +35,8 @@ def main(
 ) -> None:
     """Time the simulator and the emulator, each figure beside a reference of the same run.
 
-    The goals are printed, not enforced: the exit code is 0 whether they are met or not.
+    The goals are printed, not enforced: the exit code is 0 whether they are met or not, 4 where
+    something could not be measured.
     """
     if list_:
         for name, measure in FIGURES.items():
@@ -52,7 +54,7 @@ def main(
     _pin(cores)
     found = table.machine()
     began = time.monotonic()
-    lines = _measure(names, Effort(repeat, quick))
+    lines, complete = _measure(names, Effort(repeat, quick))
     text = table.as_json(lines, found, time.monotonic() - began)
     if json:
         try:
@@ -64,17 +66,29 @@ def main(
         if old is not None:
             typer.echo("")
             _show_changes(old, json_format.loads(text))
+    if not complete:
+        raise typer.Exit(4)
 
 
-def _measure(names: list[str], effort: Effort) -> list[Line]:
+def _measure(names: list[str], effort: Effort) -> tuple[list[Line], bool]:
+    """The lines of the figures, and whether all could be measured."""
     lines: list[Line] = []
+    complete = True
     for name in names:
         if sys.stderr.isatty():
             typer.echo(f"\r\033[K{name} …", err=True, nl=False)
-        lines += FIGURES[name](effort)
+        try:
+            lines += FIGURES[name](effort)
+        except (emulating.NotEmulated, subprocess.CalledProcessError, OSError) as error:  # the others are still told
+            typer.echo(f"bench: {name} could not be measured: {error}", err=True)
+            complete = False
+        except KeyboardInterrupt:
+            typer.echo("bench: interrupted; what was measured until then:", err=True)
+            complete = False
+            break
     if sys.stderr.isatty():
         typer.echo("\r\033[K", err=True, nl=False)
-    return lines
+    return lines, complete
 
 
 def _pin(cores: int) -> None:
