@@ -72,8 +72,13 @@ def run(
         str | None, typer.Option(metavar="URL", help="embedded, mosquitto, or mqtt://user:pass@host:1883.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Simulate again in a fresh process, and compare the digests.")
+    ] = False,
 ) -> None:
     """Run a scenario and say when its blocks are final."""
+    if verify and engine is Engine.emulate:
+        _fail(WRONG, "--verify repeats a simulation; an emulation's twin does this: leave one of the two options out")
     overrides = list(set_ or ())
     if broker is not None:
         overrides.append(f"emulation.broker={broker}")
@@ -94,7 +99,7 @@ def run(
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
         with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
-            result = run_plan(plan, folder, engine.value, observe=_observer(progress))
+            result = run_plan(plan, folder, engine.value, observe=_observer(progress), verify=verify)
             ignore_further_interrupts()  # there is nothing left to end, only to be told
     except OSError as error:
         _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")

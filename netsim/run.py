@@ -50,7 +50,7 @@ class Result:
     summary: Summary
     exit_code: int
     failure: str = ""
-    twin_differs: str = ""  # where the twin first differs, in words
+    twin_differs: str = ""  # where the twin, or the second simulation, first differs, in words
 
 
 def new_folder(scenario: Scenario, runs: Path = Path("runs"), latest: bool = True) -> Path:
@@ -86,10 +86,12 @@ def run(
     observe: Observe | None = None,
     wrap: Wrap | None = None,
     silence_s: float | None = None,
+    verify: bool = False,
 ) -> Result:
     """Run a planned scenario into an existing, empty folder.
 
     `observe(phase, now_ns, tally)` is called now and then, with the phase "emulate" or "simulate" (the twin's too).
+    `verify`: a simulation is done again in another process, and the digests compared.
     `wrap` and `silence_s` are for tests: a transport that misbehaves, and how long a round may take on the wall.
     Raises LayoutError where the scenario cannot be emulated in the processes it asks for, before anything starts.
     """
@@ -109,6 +111,8 @@ def run(
         recorded.header.wall_s = time.monotonic() - started
         if engine == "emulate" and end is _WHOLE:
             end = _compare_with_twin(plan, work, recorded, observe, log)
+        if engine == "simulate" and verify and end is _WHOLE:
+            end = _verify(plan, work, recorded, log)
         if end is not _WHOLE:
             log.error(end.reason)
         ignore_further_interrupts()
@@ -238,6 +242,29 @@ def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe
     return _WHOLE
 
 
+def _verify(plan: Plan, work: Path, recorded: Trace, log: logging.Logger) -> _End:
+    """Simulate the same scenario in a fresh interpreter, and hold the trace against it."""
+    from netsim.engine.again import NotRepeated, again
+    from netsim.engine.twin import difference
+
+    fidelity = recorded.header.fidelity
+    try:
+        other = again(plan.scenario, work)
+    except NotRepeated as error:
+        log.error("%s", error.details)
+        return _End(str(error), INCOMPLETE)
+    except OSError as error:
+        return _End(f"the second simulation could not be done: {error.strerror or error}", INCOMPLETE)
+    except KeyboardInterrupt:
+        ignore_further_interrupts()
+        return _INTERRUPTED
+    differs = "" if other.digest() == recorded.digest() else difference(recorded, other)
+    fidelity.verified = "differs" if differs else "equal"
+    fidelity.verified_differs = differs
+    log.info("verified %s %s", fidelity.verified, differs)
+    return _WHOLE
+
+
 def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging.Logger) -> Result:
     """Write the trace, the graph and the summary, and find the exit code."""
     from netsim.measure import outcome, summarise
@@ -248,8 +275,9 @@ def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging
     summary = summarise(recorded)
     (folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     exit_code = end.exit_code or outcome(summary)
+    fidelity = recorded.header.fidelity
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
-    return Result(folder, summary, exit_code, end.reason, recorded.header.fidelity.twin_differs)
+    return Result(folder, summary, exit_code, end.reason, fidelity.twin_differs or fidelity.verified_differs)
 
 
 def _without_password(scenario: Scenario) -> str:

@@ -141,6 +141,10 @@ class Fidelity(msgspec.Struct):
     timer_lateness_ns: list[int] = []  # meanwhile, how late a process was that had nothing to do but wait for a timer
     twin: Literal["equal", "differs", "skipped"] = "skipped"
     twin_differs: str = ""  # where the twin first differs, for people
+    verified: Literal["equal", "differs"] | None = (
+        None  # a second simulation in another process, where one was asked for
+    )
+    verified_differs: str = ""  # where that first differs, for people
     max_displaced_share: float = 0.01  # the scenario's bounds for `valid`
     max_displacement_ns: int = 1_000_000
 

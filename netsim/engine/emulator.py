@@ -69,6 +69,8 @@ class Emulated:
     failure: Interrupted | Aborted | None = None
     rejected: int = 0
     processes: int = 0
+    start_s: float = 0.0  # on the wall: from nothing to all processes being ready
+    conduct_s: float = 0.0  # on the wall: from there to the end of the scenario
 
 
 Observe = Callable[[int, Tally], None]
@@ -103,7 +105,7 @@ def emulate(
     if isinstance(failure, Aborted):
         fidelity.broker_lost = max(fidelity.broker_lost, failure.lost)
     gathered = trace.gather(plan.header("emulate", fidelity), [work / f"process-{place.index}" for place in processes])
-    return Emulated(gathered, failure, coordinator.rejected, len(processes))
+    return Emulated(gathered, failure, coordinator.rejected, len(processes), coordinator.start_s, coordinator.conduct_s)
 
 
 @dataclass
@@ -148,6 +150,8 @@ class _Coordinator:
         self.awaited: set[int] = set()
         self.shown = 0.0
         self.finishing = False
+        self.start_s = self.conduct_s = 0.0
+        self.began = time.monotonic()
 
     # --- the run, whatever the pace -------------------------------------------------------------------------------
 
@@ -266,10 +270,13 @@ class _Coordinator:
         await self._all(words, control.Hello)
         await self._tell(transport, self.topics.all, control.Probe())
         await self._all(words, control.Ready)
+        ready = time.monotonic()
+        self.start_s = ready - self.began
         if self.plan.scenario.emulation.pace == "clock":
             await self._by_the_clock(transport, words)
         else:
             await self._in_lockstep(transport, words)
+        self.conduct_s = time.monotonic() - ready
         await self._finish(transport, words)
 
     async def _words(self, transport: Transport) -> Any:

@@ -142,7 +142,7 @@ def _links(plan: Plan, processes: tuple[Place, ...]) -> NDArray[np.int64]:
 
     network = plan.network
     kinds: dict[frozenset[tuple[str, str]], int] = {}  # processes whose nodes are placed alike have the same links
-    kind = [kinds.setdefault(frozenset(map(network.kind, place.nodes)), len(kinds)) for place in processes]
+    kind = [kinds.setdefault(frozenset(network.kinds[node] for node in place.nodes), len(kinds)) for place in processes]
     some = dict(zip(kind, processes, strict=True))
     several = {number for number in some if kind.count(number) > 1}
     least = np.full((len(kinds), len(kinds)), _FAR, np.int64)

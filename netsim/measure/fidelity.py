@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class Fidelity(TypedDict):
     lookahead_ms: float | None
     rounds: int
     compute: Literal["modelled", "measured"]
+    verified: NotRequired[Literal["equal", "differs"]]  # there where a second simulation was asked for
 
 
 def fidelity(events: Events, blocks: Blocks) -> Fidelity:
@@ -53,7 +54,7 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
     count = len(displacements)
     share = count / max(_handled(events), count, 1)
     replayed_otherwise = events.header.engine == "simulate" and seen.twin == "differs"
-    return Fidelity(
+    judged = Fidelity(
         verdict="invalid" if replayed_otherwise else _verdict(seen, displacements, share),
         twin=seen.twin,
         pace=seen.pace,
@@ -69,15 +70,19 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
         rounds=seen.rounds,
         compute=events.header.compute,
     )
+    if seen.verified is not None:
+        judged["verified"] = seen.verified
+    return judged
 
 
 def _verdict(seen: trace.Fidelity, displacements: NDArray[np.int64], share: float) -> Verdict:
     """`exact`, `valid` or `degraded` by the displaced events; `invalid` where the run cannot be trusted at all.
 
     With no event displaced, an emulation that differs from its twin is a defect of netsim, whatever its pace: its
-    figures say nothing about the protocol. In lockstep a displaced event is one too.
+    figures say nothing about the protocol. In lockstep a displaced event is one too. A simulation that another process
+    does not repeat depends on more than its scenario.
     """
-    if seen.broker_lost or not seen.complete:
+    if seen.broker_lost or not seen.complete or seen.verified == "differs":
         return "invalid"
     if not len(displacements):
         if seen.twin == "differs":

@@ -133,6 +133,8 @@ def _rests_on(fidelity: Fidelity) -> Iterator[str]:
         yield f"{_count(fidelity['rounds'])} rounds"
     else:
         yield "simulated in one process"
+        if "verified" in fidelity:
+            yield "verified: two runs, equal digests" if fidelity["verified"] == "equal" else "not repeatable"
     if fidelity["compute"] == "measured":
         yield "compute measured"
     if fidelity["broker_lost"]:
@@ -154,7 +156,8 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
     if summary["fidelity"]["lateness_ms"]["count"] and summary["fidelity"]["pace"] == "clock":
         fact("Lateness", _lateness(summary["fidelity"]))
     if twin_differs:
-        fact("Twin", Text(f"first differs at {twin_differs}", "yellow"))
+        label = "Twin" if "verified" not in summary["fidelity"] else "Again"
+        fact(label, Text(f"first differs at {twin_differs}", "yellow"))
     for label, sentence in (
         ("Finality rule", _rule(summary)),
         ("Throughput", _throughput(summary)),
