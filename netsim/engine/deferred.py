@@ -20,28 +20,31 @@ if TYPE_CHECKING:
     from netsim.engine.loop import Flight, Node
 
 
+Votes = list[tuple[int, int, int, int, "Flight", int]]
+
+
 class Deferred:
     """The deliveries that one node has put off."""
 
-    __slots__ = ("_node", "_participant", "_patience", "entries", "handing")
+    __slots__ = ("_node", "_participant", "entries", "handing", "left")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._participant: Participant | None = None
-        self._patience: dict[tuple[int, ...], int] = {}  # by claim: how many more may be put off
+        self.left: dict[tuple[int, ...], int] = {}  # by claim: how many more may be put off
         # When the CPU takes it up and when it arrived (ns), who sent it, its number, the message, its place there.
-        self.entries: list[tuple[int, int, int, int, Flight, int]] = []
+        self.entries: Votes = []
         self.handing = False
 
     def begin(self, participant: object) -> None:
         """A new incarnation. A node that misbehaves sees everything at once: who knows what it does."""
         self._participant = participant if isinstance(participant, Participant) else None
-        self._patience.clear()
+        self.left.clear()
 
     def takes(self, time: int, sender: int, sequence: int, flight: Flight, place: int) -> bool:
         """Whether a vote that comes to the CPU, whose queue is empty, is put off."""
         assert flight.claim is not None
-        left = self._patience.get(flight.claim)
+        left = self.left.get(flight.claim)
         if left is None:
             if self._participant is None:
                 return False
@@ -49,7 +52,7 @@ class Deferred:
             left = self._participant.unmoved_by(flight.message)
         if left <= 0:
             return False
-        self._patience[flight.claim] = left - 1
+        self.left[flight.claim] = left - 1
         node = self._node
         start = node.free if node.free > time else time
         node.free = start + node.verifying
@@ -58,8 +61,8 @@ class Deferred:
 
     def attend(self, time: int) -> None:
         """Something else is about to happen at the node: hand over what its CPU has taken up by now."""
-        if self._patience:
-            self._patience.clear()
+        if self.left:
+            self.left.clear()
         if not self.entries:
             return
         entries, self.entries = self.entries, []
@@ -71,7 +74,7 @@ class Deferred:
         self._node.count(entries)
         self.handing = False
 
-    def resign(self) -> list[tuple[int, int, int, int, Flight, int]]:
+    def resign(self) -> Votes:
         """What is left after `attend`: it waits for the CPU like anything else from now on."""
         left, self.entries = self.entries, []
         return left

@@ -15,12 +15,12 @@ A broadcast is one heap entry: a `Flight` holds its sorted arrivals and moves on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 from typing import Any, Protocol
 
-from netsim.engine.deferred import Deferred
+from netsim.engine.deferred import Deferred, Votes
 from netsim.engine.plan import Plan
 from netsim.engine.workload import Submission
 from netsim.network import Drop, Inbound, Pass, Times, stream
@@ -466,20 +466,20 @@ class Node:
         self.participant.on_timer(name)
         self.free = time + self.elapsed
 
-    def count(self, votes: Iterable[tuple[int, int, int, int, Flight, int]]) -> None:
+    def count(self, votes: Votes) -> None:
         """The CPU has taken up these votes, each at its time; see `deferred`."""
         delivered = self._delivered
         assert isinstance(self.participant, Participant)
         take = self.participant.on_vote
         self._cause = -1
+        self.elapsed = 0
         for self.time, _, sender, _, flight, _ in votes:
-            self.elapsed = 0
             total = delivered.get(flight.tag)
             if total is None:
                 total = delivered[flight.tag] = [0, 0]
             total[0] += 1
             total[1] += flight.size
-            take(sender, flight.message)  # type: ignore[arg-type]  # it has a claim, so it is signed
+            take(sender, flight.message)  # type: ignore[arg-type]  # what has a claim is signed
 
     def _interrupt(self, time: int) -> None:
         """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
@@ -588,6 +588,8 @@ class Loop:
         self.end = plan.scenario.duration
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
         self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
+        self._voters = frozenset(plan.network.validators)
+        self._plain = in_order and self._rules.quiet and self._adversary.quiet
 
     # --- setting up -----------------------------------------------------------------------------------------------
 
@@ -679,7 +681,7 @@ class Loop:
             _each(departures, order),
             None if parts is None else [parts[place] for place in order],
             None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
-            message.claim if isinstance(message, self._counted) else None,
+            message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None,
         )
         key = incarnation << SEQUENCE_BITS | sequence
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
@@ -702,6 +704,13 @@ class Loop:
         flight.times[0] = later
         heappush(self.heap, (later, ARRIVAL, sender, sequence, receiver, flight))
 
+    def _is_plain(self, sender: int, vote: Signed) -> bool:
+        """Whether a vote is its sender's own and genuine, so that it is news to everybody, and nobody rejects it."""
+        author = vote.signer
+        return (
+            author == sender and author in self._voters and self.identities.verify(author, vote.digest, vote.signature)
+        )
+
     # --- running --------------------------------------------------------------------------------------------------
 
     def next(self) -> int:
@@ -713,6 +722,7 @@ class Loop:
         heap = self.heap
         nodes = self.nodes
         horizon = min(horizon, self.end)
+        plain = self._plain
         while heap and heap[0][0] < horizon:
             time, kind, sender, sequence, receiver, what = heap[0]
             node = nodes[receiver]
@@ -725,6 +735,15 @@ class Loop:
                     place -= 1
                 else:
                     heappop(heap)
+                if plain and flight.claim is not None and flight.lost is None and not (node.downlink or node.queue):
+                    deferred = node.deferred  # as `takes` does once it knows how many more: most deliveries are this
+                    left = deferred.left.get(flight.claim)
+                    if left:
+                        deferred.left[flight.claim] = left - 1
+                        start = node.free if node.free > time else time
+                        node.free = start + node.verifying
+                        deferred.entries.append((start, time, sender, sequence, flight, place))
+                        continue
             else:
                 heappop(heap)
             if not self._in_order:

@@ -1,0 +1,109 @@
+"""Votes that are handed over together: the trace is that of handling each by itself, whatever happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import emulated, world
+
+from netsim.engine import loop
+from netsim.engine.deferred import Votes
+from netsim.engine.plan import Plan
+from netsim.engine.simulator import NodeFailed, simulate
+from netsim.node.consensus import ANY_NUMBER
+from netsim.node.pbft import PBFT
+from netsim.trace import Trace
+
+SEVEN = """
+duration: 2500 ms
+sites: {here: {nodes: 5, access: ideal}, there: {nodes: 2, access: ideal}}
+backbone: {delay: {distribution: uniform, low: 5 ms, high: 60 ms}}
+consensus: {protocol: pbft, block_interval: 200 ms, timeout: 500 ms, empty_blocks: always, checkpoint: 4}
+workload: {rate: 20 /s}
+gossip: direct
+trace: blocks
+"""
+
+FAULTS = [
+    "{at: 600 ms, for: 700 ms, crash: [here-0]}",
+    "{at: 913 ms, for: 300 ms, crash: [here-3, there-1]}",
+    "{at: 800 ms, for: 300 ms, freeze: [here-2]}",
+    "{at: 500 ms, for: 900 ms, partition: [[here], [there]]}",
+    "{at: 400 ms, for: 600 ms, block: {from: here-1, to: here-4}}",
+    "{until: 900 ms, asynchrony: {delay: up to 200 ms}}",
+]
+LINKS = ["", "backbone.links=[{between: [here, there], loss: 4 %}]", "transport=datagram", "sites.here.access=5g"]
+COSTS = ["{sign: 0 us, verify: 0 us, execute: 0 us}", "{verify: 70 us}", "{sign: 1 ms, verify: 4 ms, execute: 5 us}"]
+WRONG = ["equivocate", "forge", "withhold", "silent", "delay"]
+
+
+def both(*overrides: str) -> tuple[Trace, Trace]:
+    """The same scenario with votes handed over together and one by one."""
+    scenario = world(SEVEN, *overrides)
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        return simulate(Plan(scenario), Path(one)), simulate(Plan(scenario), Path(other), at_once=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True),
+    link=st.sampled_from(LINKS),
+    costs=st.sampled_from(COSTS),
+    wrong=st.lists(st.sampled_from(WRONG), max_size=2),
+    more=st.sampled_from(
+        ["trace=blocks", "trace=summary", "gossip=flood", "consensus.quorum=3", "consensus.validators=[here]"]
+    ),
+)
+def test_the_trace_is_the_same(
+    seed: int, faults: list[str], link: str, costs: str, wrong: list[str], more: str
+) -> None:
+    misbehaving = ", ".join(f"{{nodes: [here-{4 - node}], does: {does}}}" for node, does in enumerate(wrong))
+    together, alone = both(
+        f"seed={seed}",
+        f"faults=[{', '.join(faults)}]",
+        f"misbehaviour=[{misbehaving}]",
+        f"compute={costs}",
+        more,
+        *([link] if link else []),
+    )
+    assert together.digest() == alone.digest()
+    assert [(one.time_ns, one.witness) for one in together.header.evidence] == [
+        (one.time_ns, one.witness) for one in alone.header.evidence
+    ]
+
+
+def test_most_votes_are_handed_over_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the tests above would show nothing."""
+    handed: list[int] = []
+    count = loop.Node.count
+
+    def watched(node: loop.Node, votes: Votes) -> None:
+        handed.append(len(votes))
+        count(node, votes)
+
+    monkeypatch.setattr(loop.Node, "count", watched)
+    trace = simulate(Plan(world(SEVEN, "compute={verify: 70 us}")), tmp_path)
+    delivered = trace.events[trace.events[:, 2] == trace.header.kinds.index("delivered")]
+    assert sum(handed) > delivered[:, 4].sum() / 2
+    assert max(handed) > 3
+
+
+def test_a_protocol_that_is_moved_by_what_it_would_only_count_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PBFT, "unmoved_by", lambda replica, vote: ANY_NUMBER)
+    with pytest.raises(NodeFailed, match="`unmoved_by`"):
+        simulate(Plan(world(SEVEN)), tmp_path)
+
+
+def test_a_packed_emulation_equals_its_twin(tmp_path: Path) -> None:
+    result = emulated(
+        world(SEVEN, "emulation.nodes_per_process=4", f"faults=[{FAULTS[1]}]", "duration=1500 ms"), tmp_path
+    )
+    assert result.summary["fidelity"]["verdict"] == "exact"
+    assert result.summary["fidelity"]["twin"] == "equal"
