@@ -184,6 +184,12 @@ class Recorder:
         self._evidence_path = path.with_suffix(".evidence")
         self._evidence: list[Evidence] = []
 
+    def table(self, rows: NDArray[np.int64]) -> None:
+        """Append many rows at once, after all that were appended before: an array of rows × 11."""
+        _write_all(self._rows_file, _little_endian(self.rows))
+        self.rows.clear()
+        _write_all(self._rows_file, rows.astype("<i8", copy=False).tobytes())
+
     def accuse(self, evidence: Evidence) -> None:
         """Keep two messages that contradict each other."""
         self._evidence.append(evidence)

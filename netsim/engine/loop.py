@@ -505,8 +505,10 @@ class Loop:
         recorder: Recorder,
         identities: Identities,
         in_order: bool,
+        make: Callable[[Loop, int, int, int, Store], Node] = Node,
     ) -> None:
-        """`in_order`: the caller hands over every event in time, so none needs to be looked at for lateness."""
+        """`in_order`: the caller hands over every event in time, so none needs to be looked at for lateness. `make`:
+        what nodes are made by."""
         self.plan = plan
         self.recorder = recorder
         self.identities = identities
@@ -516,6 +518,7 @@ class Loop:
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
         self._in_order = in_order
+        self._make = make
         self._rules = plan.network.rules
         self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
@@ -525,7 +528,7 @@ class Loop:
 
     def add(self, me: int, store: Store, incarnation: int = 0, since: int = 0) -> Node:
         """Take a node in, from its `incarnation` on; what lies before `since` is another process's to tell."""
-        node = self.nodes[me] = Node(self, me, incarnation, since, store)
+        node = self.nodes[me] = self._make(self, me, incarnation, since, store)
         for number, (start, crash) in enumerate(self.plan.lives[me][incarnation:], incarnation):
             if start is not None:
                 heappush(self.heap, (start, FAULT, me, 2 * number, me, number))

@@ -8,9 +8,10 @@ from time import perf_counter
 
 from netsim import trace
 from netsim.engine.interrupt import ignore_further_interrupts
-from netsim.engine.loop import Loop, Memory
+from netsim.engine.loop import Loop, Memory, Node
 from netsim.engine.plan import Plan
 from netsim.engine.tally import Tally
+from netsim.engine.wave import Waves
 from netsim.node.identity import KeyedHash
 
 _SLICE_NS = 100_000_000  # logical time between two looks at the wall
@@ -25,14 +26,19 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
-def simulate(plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None) -> trace.Trace:
+def simulate(
+    plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None, waves: bool = True
+) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
     Ctrl-C ends it early: the trace then holds what was done until then, and its fidelity is not `complete`. Raises
-    OSError where the files cannot be written, and NodeFailed.
+    OSError where the files cannot be written, and NodeFailed. Without `waves` every event is handled by itself, with
+    the same result.
     """
     recorder = trace.Recorder(work / "simulated")
-    loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True)
+    spreading = Waves.of(plan, observe is not None) if waves else None
+    make = Node if spreading is None else spreading.node
+    loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True, make=make)
     for node in range(plan.network.size):
         loop.add(node, Memory())
     loop.listen()

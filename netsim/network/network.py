@@ -82,6 +82,17 @@ class Network:
         """The receiving ends of the links for the nodes of one process; `parts`: say what delays are made of."""
         return Inbound(self, receivers, parts)
 
+    def profile(self, node: int) -> Access:
+        """A node's access profile."""
+        return self._access(node)
+
+    def kinds(self) -> NDArray[np.int64]:
+        """By node, a number for how it is placed: pairs of nodes with equal numbers share a path."""
+        import numpy as np
+
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(self._kinds))}
+        return np.array([numbers[kind] for kind in self._kinds], np.int64)
+
     def minimum(self, a: int, b: int) -> int:
         """The least one-way delay from a to b, from sending to b's access point, in ns; loss and queues only add.
 

@@ -8,7 +8,7 @@ over is told again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -119,6 +119,7 @@ class Participant:
         for message in spoken(settings):
             gossip = self._gossip[message.kind]
             self._relays[message] = gossip if message.relayed and gossip.relays else None
+        self._spread: Callable[[Message], bool] | None = getattr(world, "spread", None)
         self._to_leader = settings.forward
         if settings.forward:
             self._relays[Transactions] = None  # they go no further
@@ -206,7 +207,34 @@ class Participant:
 
     def broadcast(self, message: Message) -> None:
         """Bring a message to every other node by the strategy chosen for its kind."""
+        if self._spread is None or message.kind != "blocks" or not self._spread(message):
+            self._gossip[message.kind].broadcast(message)
+
+    def carry(self, message: Message) -> None:
+        """Broadcast now what the world was to spread as a whole, and did not."""
         self._gossip[message.kind].broadcast(message)
+
+    def unison(self, message: Signed) -> Hashable | None:
+        """What decides what this node does about a block message that has not arrived yet; None: it is not simple.
+
+        See `Consensus.unison`. A node with transactions of its own on the way may have to tell them again."""
+        gossip = self._relays.get(type(message))
+        if gossip is None or self._untold or message.signer not in self._validators or gossip.seen(message):
+            return None
+        return self.consensus.unison(message)
+
+    def learn(self, sender: int, message: Signed, passage: Any) -> None:
+        """What `on_message` does with a block message that was spread as a whole: gossip has relayed it already.
+
+        `passage`: what the strategy's bulk form says of its way through this node."""
+        if self._genuine(message):
+            self.passed(message, passage)
+            self.world.received(message)
+            self.consensus.on_message(sender, message)
+
+    def passed(self, message: Message, passage: Any) -> None:
+        """A message was spread as a whole: the strategy's state is to be what it would be."""
+        self._gossip[message.kind].passed(message, passage)
 
     def finalise(self, block: Block) -> None:
         """A block is final: tell the world, and its proposer what of ours it has passed over."""

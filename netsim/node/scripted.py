@@ -27,7 +27,7 @@ What is lost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -102,6 +102,7 @@ class Script(Consensus):
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
         super().__init__(context, chain, mempool, parameters)
         self.validators = tuple(context.validators)
+        self.eligible = frozenset(self.validators)
         self.interval: int = parameters["block_interval"]
         self.exponential: bool = parameters["arrival"] == "exponential"
         self.at_random: bool = parameters["proposers"] == "random"
@@ -153,6 +154,19 @@ class Script(Consensus):
     def on_transactions(self) -> None:
         """Blocks come when they are due, with or without transactions."""
 
+    def unison(self, message: Message) -> Hashable | None:
+        """A block that stands on the head, from who is to propose it, is final at once: nothing waits for it."""
+        if not isinstance(message, Scripted) or self.waiting:
+            return None
+        block, head = message.block, self.chain.head
+        follows = block.parent == head.id and block.height == head.height + 1
+        right = block.proposer == message.signer == self.proposer and message.successor in self.eligible
+        return (head.id, self.proposer) if follows and right and self._fits(block) else None
+
+    def apart(self, message: Message) -> Mapping[int, int]:
+        """The successor begins to wait for its turn."""
+        return {message.successor: message.due} if isinstance(message, Scripted) else {}
+
     # --------------------------------------------------------------------------------------------------- proposing
 
     @property
@@ -201,7 +215,7 @@ class Script(Consensus):
 
     def _on_block(self, sender: int, message: Scripted) -> None:
         block = message.block
-        if block.proposer != message.signer or message.successor not in self.validators or not self._fits(block):
+        if block.proposer != message.signer or message.successor not in self.eligible or not self._fits(block):
             self.context.reject("impossible block")
             return
         if block.height <= self.chain.height:
