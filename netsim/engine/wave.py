@@ -12,10 +12,10 @@ function of the links, which the strategy's bulk form computes. Then
   runs it;
 * who reacts by more than rows (`Consensus.apart`) runs its handler for real.
 
-Why this is exact. Nothing is under way when a wave begins but the wave (any arrival, timer, busy CPU or fault before its
-end is in the heap, and then there is no wave), so no link, queue or rule can see anything else; and after it has come to
-rest nothing in the network remembers it: flows have delivered everything, CPUs are idle. Sequence numbers, on which
-later draws depend, are kept. Nodes that were in unison and take part in the same waves stay so. A protocol that
+Why this is exact. Nothing is under way when a wave begins but the wave (any arrival, timer, busy CPU or fault before
+its end is in the heap, and then there is no wave), so no link, queue or rule can see anything else; and after it has
+come to rest nothing in the network remembers it: flows have delivered everything, CPUs are idle. Sequence numbers, on
+which later draws depend, are kept. Nodes that were in unison and take part in the same waves stay so. A protocol that
 declares what it does not keep to is found out by its representative, and ends the run.
 
 At the trace level `full`, where every copy has rows, there are no waves.
@@ -253,7 +253,7 @@ class Waves:
         self.done = 0
         self.observed = observed
         self.restarted = True  # since the last wave: draws have other keys then
-        self.about = ""  # what is handled at present
+        self.about: Message | None = None  # what is handled at present
         self._edges = edges
         self._bulk = bulk
         self._loop: Loop
@@ -287,7 +287,7 @@ class Waves:
         self._catch_up(node)
         self.count(node)
         me = node.me
-        node.__class__ = Present
+        node.__class__ = Present  # type: ignore[assignment]
         self._group[me] = -1
         self._present.add(me)
 
@@ -298,7 +298,7 @@ class Waves:
 
     def _catch_up(self, node: Present) -> None:
         for missed in self._waves[self._run.item(node.me) :]:
-            self.about = str(missed.message)
+            self.about = missed.message
             node.learn(missed, SILENT)
         self._run[node.me] = len(self._waves)
 
@@ -415,7 +415,7 @@ class Waves:
             if isinstance(node, Absent):
                 self.recall(node)
         self._gather(groups, apart)
-        self.about = str(message)
+        self.about = message
         missed = _Missed(message, spread.times, spread.senders, spread.asked)
         self._remember(missed)
         self._sequences += spread.used

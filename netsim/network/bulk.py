@@ -1,8 +1,8 @@
 """All edges of the overlay at once: the delays of copies that find their flows idle.
 
 Where no link holds state or depends on time, a copy's delay is a function of its draws alone, and these of (sender,
-incarnation, receiver, sequence): the same numbers as `Inbound` gives to one message after the other, if nothing is under
-way in the copy's flow when it departs. A flow's own bandwidth then costs it its serialisation and no wait.
+incarnation, receiver, sequence): the same numbers as `Inbound` gives to one message after the other, if nothing is
+under way in the copy's flow when it departs. A flow's own bandwidth then costs it its serialisation and no wait.
 """
 
 from __future__ import annotations

@@ -66,6 +66,8 @@ class Bulk(ABC):
 
     def __init__(self, parameters: Mapping[str, Any], topic: int) -> None:
         """The strategy's parameters, and the number of its kind of message."""
+        self.parameters = parameters
+        self.topic = topic
 
     def possible(self, links: Links, verify: int, execute: int) -> bool:
         """Whether these links and costs (ns) of a node's work are such that it can tell."""
