@@ -63,7 +63,6 @@ class _Missed:
     message: Signed
     times: NDArray[np.int64]
     senders: NDArray[np.int64]
-    asked: NDArray[np.int64]
 
 
 class Present(Node):
@@ -163,7 +162,7 @@ class Present(Node):
         """Handle a wave's message, at its time; returns the work that it cost (ns)."""
         self._begin(missed.times.item(self.me))
         self.mode = mode
-        self.program.learn(missed.senders.item(self.me), missed.message, missed.asked.item(self.me))
+        self.program.learn(missed.senders.item(self.me), missed.message)
         self.mode = OPEN
         return self.elapsed
 
@@ -243,8 +242,9 @@ class Waves:
         ):
             return None
         edges = Edges(network)
+        costs = scenario.compute
         bulk = gossip.strategy.bulk(gossip.parameters, MESSAGE_KINDS.index("blocks"))
-        if not edges.free or not bulk.possible(edges, scenario.compute.verify, scenario.compute.execute):
+        if not edges.free or not bulk.possible(edges, not (costs.sign or costs.verify or costs.execute)):
             return None
         return cls(plan, edges, bulk, observed)
 
@@ -416,14 +416,14 @@ class Waves:
                 self.recall(node)
         self._gather(groups, apart)
         self.about = message
-        missed = _Missed(message, spread.times, spread.senders, spread.asked)
+        missed = _Missed(message, spread.times, spread.senders)
         self._remember(missed)
         self._sequences += spread.used
         for traffic in spread.traffic:
             self._add(traffic)
         for me in apart:
             self._expect(nodes[me].learn(missed, REACTING), work)
-        origin.program.passed(message, -1)
+        origin.program.passed(message)
         for me in (origin.me, *apart):
             self.count(nodes[me])
             self._run[me] = len(self._waves)

@@ -16,6 +16,7 @@ import numpy as np
 from netsim.network import access
 from netsim.network.draws import children, children_each, draw, draw_array, key
 from netsim.network.link import serialisation
+from netsim.network.loss import PACKET_BYTES
 from netsim.network.path import Path
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 class Edges:
     """The overlay's edges, each in both directions, in the order of receiver and sender.
 
-    `receivers` are the nodes with edges towards them, `starts` where these begin. `serial`: some send one block at a
-    time. `unhindered`: the largest message that waits for no window (bytes).
+    `receivers` are the nodes with edges towards them, `starts` where these begin. `serial`, by node: it sends one block
+    at a time, of more than `packet` bytes. `unhindered`: the largest message that waits for no window (bytes).
     """
 
     def __init__(self, network: Network) -> None:
@@ -39,7 +40,8 @@ class Edges:
         self.targets, self.sources = targets[order], sources[order]
         self.receivers, self.starts = np.unique(self.targets, return_index=True)
         profiles = [network.profile(node) for node in range(network.size)]
-        self.serial = any(profile.one_at_a_time for profile in profiles)
+        self.serial = np.array([profile.one_at_a_time for profile in profiles])
+        self.packet = PACKET_BYTES
         self._alike: list[tuple[Path, NDArray[np.int64]]] = []
         self._path_of = np.zeros(len(order), np.int64)
         kinds = network.kinds()

@@ -223,18 +223,16 @@ class Participant:
             return None
         return self.consensus.unison(message)
 
-    def learn(self, sender: int, message: Signed, passage: Any) -> None:
-        """What `on_message` does with a block message that was spread as a whole: gossip has relayed it already.
-
-        `passage`: what the strategy's bulk form says of its way through this node."""
+    def learn(self, sender: int, message: Signed) -> None:
+        """What `on_message` does with a block message that was spread as a whole: gossip has relayed it already."""
         if self._genuine(message):
-            self.passed(message, passage)
+            self.passed(message)
             self.world.received(message)
             self.consensus.on_message(sender, message)
 
-    def passed(self, message: Message, passage: Any) -> None:
+    def passed(self, message: Message) -> None:
         """A message was spread as a whole: the strategy's state is to be what it would be."""
-        self._gossip[message.kind].passed(message, passage)
+        self._gossip[message.kind].passed(message)
 
     def finalise(self, block: Block) -> None:
         """A block is final: tell the world, and its proposer what of ours it has passed over."""

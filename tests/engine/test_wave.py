@@ -27,10 +27,13 @@ trace: {level}
 sites:
   a: {{nodes: {nodes}, access: ideal}}
   b: {{nodes: 2, access: {access}}}
-access: {{slow: {{extends: ideal, down: {{distribution: uniform, low: 1 ms, high: 2 ms}}}}}}
+access:
+  slow: {{extends: ideal, down: {{distribution: uniform, low: 1 ms, high: 2 ms}}}}
+  serial: {{extends: slow, one_at_a_time: yes}}
 transport: {transport}
 backbone:
   delay: {delay}
+  links: [{links}]
 overlay: {{topology: {topology}}}
 gossip: {{blocks: {gossip}, votes: flood, transactions: flood}}
 consensus: {consensus}
@@ -44,6 +47,7 @@ _QUIET: dict[str, Any] = {
     "level": "blocks",
     "nodes": 6,
     "access": "slow",
+    "links": "{between: [a, b], bandwidth: 40 Mbps}",
     "transport": "stream",
     "delay": "{distribution: uniform, low: 5 ms, high: 50 ms}",
     "topology": "small-world",
@@ -101,7 +105,9 @@ _CONSENSUS = st.one_of(
         proposers=st.sampled_from(["random", "round-robin"]),
         spread=st.sampled_from(["0 s", "50 ms"]),
     ),
-    st.sampled_from(["200 ms", "500 ms", "2 s"]).map("{{protocol: nakamoto, block_interval: {0}}}\nfinality: {{depth: 3}}".format),
+    st.sampled_from(["200 ms", "500 ms", "2 s"]).map(
+        "{{protocol: nakamoto, block_interval: {0}, block_bytes: 20 kB}}\nfinality: {{depth: 3}}".format
+    ),
 )
 _FAULTS = st.lists(
     st.sampled_from(
@@ -144,22 +150,37 @@ _SCENARIOS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+_ANNOUNCE = st.builds(
+    "{{protocol: announce, trickle: {trickle}, request_delay: {request_delay}, repeat: 0, timeout: {timeout}}}".format,
+    trickle=st.sampled_from(["0 s", "3 ms"]),
+    request_delay=st.sampled_from(["0 s", "5 ms"]),
+    timeout=st.sampled_from(["60 s", "200 ms"]),
+)
+
+
+@settings(max_examples=40, deadline=None)
 @given(_SCENARIOS)
 def test_nobody_can_tell_a_flood_as_a_whole_from_its_events(scenario: dict[str, Any]) -> None:
     _both(**scenario)
 
 
+@settings(max_examples=30, deadline=None)
+@given(_SCENARIOS, _ANNOUNCE, st.sampled_from(["serial", "slow"]))
+def test_nor_an_announced_block_as_a_whole(scenario: dict[str, Any], gossip: str, access: str) -> None:
+    _both(**scenario | {"gossip": gossip, "access": access, "verify": "0 us", "execute": "0 us", "sign": "0 us"})
+
+
 @pytest.mark.parametrize("protocol", ["scripted, arrival: fixed, block_interval: 1 s", "nakamoto, block_interval: 3 s"])
-def test_in_a_quiet_network_blocks_spread_as_a_whole(protocol: str) -> None:
-    trace, done = _both(consensus=f"{{protocol: {protocol}}}")
+@pytest.mark.parametrize("gossip", ["flood", "{protocol: announce, trickle: 2 ms, request_delay: 2 ms, repeat: 0}"])
+def test_in_a_quiet_network_blocks_spread_as_a_whole(protocol: str, gossip: str) -> None:
+    trace, done = _both(consensus=f"{{protocol: {protocol}}}", gossip=gossip)
     kinds = trace.header.kinds
     proposed = int((trace.events[:, 2] == kinds.index("propose")).sum())
     assert done >= proposed - 2 > 0
 
 
 def test_first_arrivals_are_shortest_paths() -> None:
-    trace, done = _both(nodes=40, delay="20 ms", access="ideal", topology="small-world", duration="3 s")
+    trace, done = _both(nodes=40, delay="20 ms", access="ideal", links="", duration="3 s")
     assert done
     network = Plan(
         parse(_HEAD.format(**_QUIET | {"nodes": 40, "access": "ideal"}), "w.yaml", catalogue=catalogue)

@@ -14,21 +14,30 @@ having a message is told again after `timeout`, `repeat` times, so that no singl
 
 Liars cost little: one neighbour has at most `MOST_CLAIMS` announcements outstanding that nobody fulfilled, and
 a message that was promised and turns out forged is asked of the next announcer when its time is over.
+
+As a whole, where nothing is told twice and nothing costs a node time, a broadcast is a small queueing problem
+(`AnnounceBulk`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
 from netsim.node.fields import Digest
+from netsim.node.gossip.bulk import NEVER, Bulk, Links, Spread, Traffic
 from netsim.node.gossip.memory import Memory
 from netsim.node.gossip.strategy import Host, Strategy
 from netsim.node.gossip.waiting import Waiting
 from netsim.node.message import Control, Message
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_DIGESTS = 1000  # in one message (Bitcoin Core's MAX_GETDATA_SZ)
 MOST_CLAIMS = 5000  # of one neighbour (Bitcoin Core's MAX_PEER_TX_ANNOUNCEMENTS)
@@ -67,9 +76,121 @@ class Wanted:
         self.questions = 0  # how many were sent; the latest is the one that counts
 
 
+class AnnounceBulk(Bulk):
+    """One broadcast as a queueing problem, with three steps for each node instead of an event for each copy.
+
+    A node asks the first that announces it, `request_delay` later; the holder sends it when the question has come, and
+    when the block before has arrived if it sends one at a time; `trickle` after it has come the node announces it to
+    the neighbours whose own announcements have not come until then. So a node's numbers are: its question, its
+    announcement, its answers. Times only depend on earlier ones, so the steps are taken in the order of time, and at
+    one time in that of events: arrivals by sender, then timers.
+    """
+
+    def possible(self, links: Links, free: bool) -> bool:
+        return free and self.parameters["repeat"] == 0
+
+    def __init__(self, parameters: Mapping[str, Any], topic: int) -> None:
+        super().__init__(parameters, topic)
+        self._ways: list[list[tuple[int, int, int]]] = []  # by node: (edge, neighbour, edge back)
+        self._back: list[int] = []
+
+    def _know(self, links: Links, count: int) -> None:
+        """Lay out the edges by sender."""
+        sources, targets = links.sources.tolist(), links.targets.tolist()
+        numbers = {ends: edge for edge, ends in enumerate(zip(sources, targets, strict=True))}
+        self._back = [numbers[target, source] for source, target in zip(sources, targets, strict=True)]
+        self._ways = [[] for _ in range(count)]
+        for edge, (source, target) in enumerate(zip(sources, targets, strict=True)):
+            self._ways[source].append((edge, target, self._back[edge]))
+
+    def spread(
+        self, links: Links, origin: int, at: int, message: Message, sequences: NDArray[np.int64], verify: int
+    ) -> Spread | None:
+        """See `Bulk.spread`."""
+        import numpy as np
+
+        count = len(sequences)
+        if not self._ways:
+            self._know(links, count)
+        trickle, request_delay = self.parameters["trickle"], self.parameters["request_delay"]
+        timeout = self.parameters["timeout"]
+        announcement = Announcement(self.topic, (message.digest,))
+        request = Request(self.topic, (message.digest,))
+        numbers = sequences + 1  # of the announcements: the question comes before, but at the origin
+        numbers[origin] -= 1
+        size = message.size
+        announced = links.delays(numbers[links.sources], announcement.size).tolist()
+        requested = links.delays(sequences[links.sources], request.size).tolist()
+        sources = links.sources.tolist()
+        following = numbers.tolist()  # the number of a node's next message but its question
+        serial = links.serial.tolist() if size > links.packet else [False] * count
+        line = [0] * count  # when the last block that a node sent has arrived
+        times = [NEVER] * count
+        senders = [-1] * count
+        heard = [(NEVER, 0)] * count  # the first announcement: when and from whom,
+        told = [-1] * count  # along which edge
+        asked = [0] * count
+        came = [NEVER] * len(sources)  # the announcement along each edge
+        sent = [0] * count  # announcements
+        received = [0] * count
+        answered = [0] * count
+        end = times[origin] = at
+        asks, comes, tells = range(3)
+        # (time, kind, node that does it or has sent it, edge)
+        steps: list[tuple[int, int, int, int]] = [(at + trickle, tells, origin, -1)]
+        while steps:
+            now, kind, node, edge = heappop(steps)
+            if kind == tells:
+                end = max(end, now)
+                learnt = (times[node], senders[node])
+                for way, peer, back in self._ways[node]:
+                    before = came[back]
+                    if before <= now and (trickle or (before, peer) < learnt):
+                        continue
+                    arrival = now + announced[way]
+                    came[way] = arrival
+                    sent[node] += 1
+                    received[peer] += 1
+                    if arrival > end:
+                        end = arrival
+                    if (arrival, node) < heard[peer] and peer != origin:
+                        heard[peer] = arrival, node
+                        told[peer] = way
+                        heappush(steps, (arrival + request_delay, asks, peer, way))
+                if sent[node]:
+                    following[node] += 1
+            elif kind == asks:
+                if told[node] == edge:
+                    asked[node] = now
+                    heappush(steps, (now + requested[self._back[edge]], comes, node, edge))
+            else:
+                holder = sources[edge]
+                begin = max(now, line[holder]) if serial[holder] else now
+                arrival = begin + links.delay(edge, following[holder], size)
+                following[holder] += 1
+                answered[holder] += 1
+                line[holder] = arrival
+                if arrival - asked[node] >= timeout:  # it would have asked somebody else
+                    return None
+                times[node], senders[node] = arrival, holder
+                heappush(steps, (arrival + trickle, tells, node, -1))
+        learners = np.array([sender >= 0 for sender in senders], np.int64)
+        nobody = np.zeros(count, np.int64)
+        answers = np.array(answered, np.int64)
+        told_by = np.array(sent, np.int64)
+        traffic = [
+            Traffic(announcement.tag, announcement.size, told_by, np.array(received, np.int64), nobody),
+            Traffic(request.tag, request.size, learners, answers, nobody),
+            Traffic(message.tag, size, answers, learners, nobody),
+        ]
+        used = learners + (told_by > 0) + answers
+        return Spread(np.array(times, np.int64), np.array(senders, np.int64), used, traffic, end)
+
+
 class Announce(Strategy):
     """Announces what is new to those that may lack it, and asks for what it lacks."""
 
+    bulk: ClassVar[type[Bulk] | None] = AnnounceBulk
     messages: ClassVar[tuple[type[Control], ...]] = (Announcement, Request)
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
@@ -107,6 +228,9 @@ class Announce(Strategy):
         holders = set(wanted.announcers) if wanted else set()
         holders.add(sender)
         self._tell(message, holders)
+
+    def passed(self, message: Message) -> None:
+        self._known.add(message)
 
     def repeated(self, sender: int, message: Message) -> None:
         if message.digest not in self._known:  # this node's own words, from before a crash

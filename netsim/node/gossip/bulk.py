@@ -29,7 +29,8 @@ class Links(Protocol):
     targets: NDArray[np.int64]
     receivers: NDArray[np.int64]  # the nodes with edges towards them, ascending, and
     starts: NDArray[np.int64]  # where their edges begin
-    serial: bool  # whether senders send one block at a time
+    serial: NDArray[np.bool_]  # by node, whether it sends one block at a time; a block has
+    packet: int  # more bytes than this
 
     def delays(self, sequences: NDArray[np.int64], size: int) -> NDArray[np.int64]:
         """What a copy of so many bytes takes along each edge as the sender's so-manieth message (ns)."""
@@ -55,7 +56,6 @@ class Spread:
 
     times: NDArray[np.int64]  # when it is taken up, ns; at the origin when it is sent
     senders: NDArray[np.int64]  # who it came from, −1 at the origin
-    asked: NDArray[np.int64]  # when it was asked for, −1 where it was not
     used: NDArray[np.int64]  # sequence numbers
     traffic: list[Traffic]
     end: int  # when the last copy has arrived and the last timer that matters has rung, ns
@@ -69,9 +69,9 @@ class Bulk(ABC):
         self.parameters = parameters
         self.topic = topic
 
-    def possible(self, links: Links, verify: int, execute: int) -> bool:
-        """Whether these links and costs (ns) of a node's work are such that it can tell."""
-        return not links.serial
+    def possible(self, links: Links, free: bool) -> bool:
+        """Whether it can tell, with these links. `free`: no work of a node costs time."""
+        return not links.serial.any()
 
     @abstractmethod
     def spread(

@@ -43,7 +43,7 @@ class FloodBulk(Bulk):
         times = np.full(count, NEVER, np.int64)
         times[origin] = at
         if not len(sources):
-            return Spread(times, np.full(count, -1), np.full(count, -1), np.zeros(count, np.int64), [], at)
+            return Spread(times, np.full(count, -1), np.zeros(count, np.int64), [], at)
         while True:
             arrivals = times[sources]
             arrivals += ways
@@ -62,7 +62,7 @@ class FloodBulk(Bulk):
         news[origin] = False
         traffic = Traffic(message.tag, message.size, sent, delivered, delivered - news)
         end = int(arrivals[under_way].max(initial=at))
-        return Spread(times, senders, np.full(count, -1), (sent > 0).astype(np.int64), [traffic], end)
+        return Spread(times, senders, (sent > 0).astype(np.int64), [traffic], end)
 
 
 class Flood(Strategy):
@@ -89,7 +89,7 @@ class Flood(Strategy):
     def seen(self, message: Message) -> bool:
         return message.digest in self._known
 
-    def passed(self, message: Message, asked: int) -> None:
+    def passed(self, message: Message) -> None:
         self._known.add(message)
 
     def relay(self, sender: int, message: Message) -> None:

@@ -87,10 +87,8 @@ class Strategy:
     def relay(self, sender: int, message: Message) -> None:
         """A message arrived for the first time, genuine as far as this node can tell: pass it on."""
 
-    def passed(self, message: Message, asked: int) -> None:
-        """A message has spread as a whole, by the `bulk` form: this node has it, and all is at rest.
-
-        `asked`: when this node asked for it (ns), −1 where it did not."""
+    def passed(self, message: Message) -> None:
+        """A message has spread as a whole, by the `bulk` form: this node has it, and all is at rest."""
 
     def on_control(self, sender: int, message: Control) -> None:
         """A control message of one of the declared types and of this strategy's topic."""
