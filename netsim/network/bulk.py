@@ -8,12 +8,12 @@ under way in the copy's flow when it departs. A flow's own bandwidth then costs 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.network import access
+from netsim.network.distribution import QuantileTable
 from netsim.network.draws import children, children_each, draw, draw_array, key
 from netsim.network.link import serialisation
 from netsim.network.loss import PACKET_BYTES
@@ -56,6 +56,15 @@ class Edges:
             path.loss is None and path.strain is None for path in paths
         )
         self.unhindered = min((path.window.unhindered for path in paths if path.window), default=1 << 62)
+        self._fixed = np.zeros(len(order), np.int64)
+        # By purpose: who draws from which table; None: all of them.
+        self._drawn: dict[str, list[tuple[QuantileTable, NDArray[np.int64] | None]]] = {}
+        for path, edges in self._alike:
+            for leg in path.legs:
+                self._fixed[edges] += leg.fixed
+                for purpose, table in leg.drawn:
+                    whose = None if len(edges) == len(order) else edges
+                    self._drawn.setdefault(purpose, []).append((table, whose))
         self._keys: dict[str, NDArray[np.uint64]] = {}
         self._numbers: dict[str, list[int]] = {}
         self._incarnations = np.zeros(network.size, np.uint64)
@@ -69,13 +78,24 @@ class Edges:
     def delays(self, sequences: NDArray[np.int64], size: int) -> NDArray[np.int64]:
         """What a copy of `size` bytes takes along each edge (ns), as the sender's message of that number."""
         numbers = sequences.astype(np.uint64)
-        delays = np.empty(len(self.sources), np.int64)
-        for path, edges in self._alike:
-            work = 0 if path.bandwidth is None else serialisation(size, path.bandwidth)
-            draws = partial(self._draws, edges, numbers[edges])
-            delays[edges] = work + sum(leg.delays(draws) for leg in path.legs)
+        delays = self._fixed + self._works(size)
+        for purpose, parts in self._drawn.items():
+            draws = draw_array(self._keys_for(purpose), numbers)
+            for table, edges in parts:
+                if edges is None:
+                    delays += table.lookup(draws)
+                else:
+                    delays[edges] += table.lookup(draws[edges])
         np.maximum(delays, 1, out=delays)
         return delays
+
+    def _works(self, size: int) -> NDArray[np.int64] | int:
+        """What the flows' own bandwidths cost a copy, along each edge."""
+        limits = [path.bandwidth for path, _ in self._alike]
+        if not any(limits):
+            return 0
+        works = [0 if limit is None else serialisation(size, limit) for limit in limits]
+        return np.array(works, np.int64)[self._path_of]
 
     def delay(self, edge: int, sequence: int, size: int) -> int:
         """The same for one edge."""
@@ -89,9 +109,6 @@ class Edges:
                     numbers = self._numbers[purpose] = self._keys_for(purpose).tolist()
                 total += table.at(draw(numbers[edge], sequence))
         return total or 1
-
-    def _draws(self, edges: NDArray[np.int64], numbers: NDArray[np.uint64], purpose: str) -> NDArray[np.uint64]:
-        return draw_array(self._keys_for(purpose)[edges], numbers)
 
     def _keys_for(self, purpose: str) -> NDArray[np.uint64]:
         keys = self._keys.get(purpose)

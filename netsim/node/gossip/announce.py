@@ -127,64 +127,62 @@ class AnnounceBulk(Bulk):
         line = [0] * count  # when the last block that a node sent has arrived
         times = [NEVER] * count
         senders = [-1] * count
-        heard = [(NEVER, 0)] * count  # the first announcement: when and from whom,
-        told = [-1] * count  # along which edge
+        heard = [NEVER] * count  # the first announcement: when,
+        told = [-1] * count  # and along which edge
         asked = [0] * count
         came = [NEVER] * len(sources)  # the announcement along each edge
-        sent = [0] * count  # announcements
-        received = [0] * count
         answered = [0] * count
-        end = times[origin] = at
+        times[origin] = at
+        heard[origin] = 0  # nothing is news to it
         asks, comes, tells = range(3)
         # (time, kind, node that does it or has sent it, edge)
         steps: list[tuple[int, int, int, int]] = [(at + trickle, tells, origin, -1)]
+        back, ways, delay = self._back, self._ways, links.delay
+        now = at
         while steps:
             now, kind, node, edge = heappop(steps)
             if kind == tells:
-                end = max(end, now)
-                learnt = (times[node], senders[node])
-                for way, peer, back in self._ways[node]:
-                    before = came[back]
-                    if before <= now and (trickle or (before, peer) < learnt):
+                sender = senders[node]
+                announces = False
+                for way, peer, reverse in ways[node]:
+                    if came[reverse] <= now and (trickle or came[reverse] < now or peer < sender):
                         continue
-                    arrival = now + announced[way]
-                    came[way] = arrival
-                    sent[node] += 1
-                    received[peer] += 1
-                    if arrival > end:
-                        end = arrival
-                    if (arrival, node) < heard[peer] and peer != origin:
-                        heard[peer] = arrival, node
+                    announces = True
+                    came[way] = arrival = now + announced[way]
+                    if arrival <= heard[peer] and (arrival < heard[peer] or node < sources[told[peer]]):
+                        heard[peer] = arrival
                         told[peer] = way
                         heappush(steps, (arrival + request_delay, asks, peer, way))
-                if sent[node]:
-                    following[node] += 1
+                following[node] += announces
             elif kind == asks:
                 if told[node] == edge:
                     asked[node] = now
-                    heappush(steps, (now + requested[self._back[edge]], comes, node, edge))
+                    heappush(steps, (now + requested[back[edge]], comes, node, edge))
             else:
                 holder = sources[edge]
                 begin = max(now, line[holder]) if serial[holder] else now
-                arrival = begin + links.delay(edge, following[holder], size)
+                line[holder] = times[node] = arrival = begin + delay(edge, following[holder], size)
                 following[holder] += 1
                 answered[holder] += 1
-                line[holder] = arrival
                 if arrival - asked[node] >= timeout:  # it would have asked somebody else
                     return None
-                times[node], senders[node] = arrival, holder
+                senders[node] = holder
                 heappush(steps, (arrival + trickle, tells, node, -1))
-        learners = np.array([sender >= 0 for sender in senders], np.int64)
+        arrivals = np.array(came)
+        announced_along = arrivals < NEVER
+        sent = np.bincount(links.sources[announced_along], minlength=count)
+        received = np.bincount(links.targets[announced_along], minlength=count)
+        end = max(now, int(arrivals[announced_along].max(initial=at)))
+        found = np.array(senders)
+        learners = (found >= 0).astype(np.int64)
+        answers = np.array(answered)
         nobody = np.zeros(count, np.int64)
-        answers = np.array(answered, np.int64)
-        told_by = np.array(sent, np.int64)
         traffic = [
-            Traffic(announcement.tag, announcement.size, told_by, np.array(received, np.int64), nobody),
+            Traffic(announcement.tag, announcement.size, sent, received, nobody),
             Traffic(request.tag, request.size, learners, answers, nobody),
             Traffic(message.tag, size, answers, learners, nobody),
         ]
-        used = learners + (told_by > 0) + answers
-        return Spread(np.array(times, np.int64), np.array(senders, np.int64), used, traffic, end)
+        return Spread(np.array(times), found, learners + (sent > 0) + answers, traffic, end)
 
 
 class Announce(Strategy):
