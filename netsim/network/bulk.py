@@ -52,6 +52,7 @@ class Edges:
             self._alike.append((path, edges))
             self._path_of[edges] = number
         paths = [path for path, _ in self._alike]
+        self._paths = [paths[number] for number in self._path_of.tolist()]
         self.free = all(access.free(profile) for profile in profiles) and all(
             path.loss is None and path.strain is None for path in paths
         )
@@ -99,8 +100,9 @@ class Edges:
 
     def delay(self, edge: int, sequence: int, size: int) -> int:
         """The same for one edge."""
-        path = self._alike[self._path_of.item(edge)][0]
-        total = 0 if path.bandwidth is None else serialisation(size, path.bandwidth)
+        path = self._paths[edge]
+        limit = path.bandwidth
+        total = 0 if limit is None else serialisation(size, limit)
         for leg in path.legs:
             total += leg.fixed
             for purpose, table in leg.drawn:

@@ -102,7 +102,6 @@ class Script(Consensus):
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
         super().__init__(context, chain, mempool, parameters)
         self.validators = tuple(context.validators)
-        self.eligible = frozenset(self.validators)
         self.interval: int = parameters["block_interval"]
         self.exponential: bool = parameters["arrival"] == "exponential"
         self.at_random: bool = parameters["proposers"] == "random"
@@ -160,7 +159,7 @@ class Script(Consensus):
             return None
         block, head = message.block, self.chain.head
         follows = block.parent == head.id and block.height == head.height + 1
-        right = block.proposer == message.signer == self.proposer and message.successor in self.eligible
+        right = block.proposer == message.signer == self.proposer and message.successor in self.validators
         return (head.id, self.proposer) if follows and right and self._fits(block) else None
 
     def apart(self, message: Message) -> Mapping[int, int]:
@@ -215,7 +214,7 @@ class Script(Consensus):
 
     def _on_block(self, sender: int, message: Scripted) -> None:
         block = message.block
-        if block.proposer != message.signer or message.successor not in self.eligible or not self._fits(block):
+        if block.proposer != message.signer or message.successor not in self.validators or not self._fits(block):
             self.context.reject("impossible block")
             return
         if block.height <= self.chain.height:

@@ -158,7 +158,7 @@ _ANNOUNCE = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_SCENARIOS)
 def test_nobody_can_tell_a_flood_as_a_whole_from_its_events(scenario: dict[str, Any]) -> None:
     _both(**scenario)

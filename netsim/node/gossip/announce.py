@@ -91,17 +91,18 @@ class AnnounceBulk(Bulk):
 
     def __init__(self, parameters: Mapping[str, Any], topic: int) -> None:
         super().__init__(parameters, topic)
-        self._ways: list[list[tuple[int, int, int]]] = []  # by node: (edge, neighbour, edge back)
-        self._back: list[int] = []
+        self._ways: list[list[tuple[int, int]]] = []  # by node: each neighbour, and the edge to it
+        self._back: NDArray[np.int64]  # by edge, the one of the other direction
 
     def _know(self, links: Links, count: int) -> None:
         """Lay out the edges by sender."""
-        sources, targets = links.sources.tolist(), links.targets.tolist()
-        numbers = {ends: edge for edge, ends in enumerate(zip(sources, targets, strict=True))}
-        self._back = [numbers[target, source] for source, target in zip(sources, targets, strict=True)]
+        import numpy as np
+
+        # The edges are in the order of receiver and sender: in that of sender and receiver they are those back.
+        self._back = np.lexsort((links.targets, links.sources))
         self._ways = [[] for _ in range(count)]
-        for edge, (source, target) in enumerate(zip(sources, targets, strict=True)):
-            self._ways[source].append((edge, target, self._back[edge]))
+        for edge, (source, target) in enumerate(zip(links.sources.tolist(), links.targets.tolist(), strict=True)):
+            self._ways[source].append((target, edge))
 
     def spread(
         self, links: Links, origin: int, at: int, message: Message, sequences: NDArray[np.int64], verify: int
@@ -119,10 +120,12 @@ class AnnounceBulk(Bulk):
         numbers = sequences + 1  # of the announcements: the question comes before, but at the origin
         numbers[origin] -= 1
         size = message.size
-        announced = links.delays(numbers[links.sources], announcement.size).tolist()
-        requested = links.delays(sequences[links.sources], request.size).tolist()
+        announcements = links.delays(numbers[links.sources], announcement.size)
+        announced = announcements.tolist()
+        # By the edge that the announcement came along.
+        requested = links.delays(sequences[links.sources], request.size)[self._back].tolist()
         sources = links.sources.tolist()
-        following = numbers.tolist()  # the number of a node's next message but its question
+        following = (numbers + 1).tolist()  # the number of a node's first answer: who is asked has announced
         serial = links.serial.tolist() if size > links.packet else [False] * count
         line = [0] * count  # when the last block that a node sent has arrived
         times = [NEVER] * count
@@ -130,50 +133,48 @@ class AnnounceBulk(Bulk):
         heard = [NEVER] * count  # the first announcement: when,
         told = [-1] * count  # and along which edge
         asked = [0] * count
-        came = [NEVER] * len(sources)  # the announcement along each edge
         answered = [0] * count
         times[origin] = at
         heard[origin] = 0  # nothing is news to it
         asks, comes, tells = range(3)
         # (time, kind, node that does it or has sent it, edge)
         steps: list[tuple[int, int, int, int]] = [(at + trickle, tells, origin, -1)]
-        back, ways, delay = self._back, self._ways, links.delay
-        now = at
+        ways, delay = self._ways, links.delay
         while steps:
             now, kind, node, edge = heappop(steps)
             if kind == tells:
-                sender = senders[node]
-                announces = False
-                for way, peer, reverse in ways[node]:
-                    if came[reverse] <= now and (trickle or came[reverse] < now or peer < sender):
-                        continue
-                    announces = True
-                    came[way] = arrival = now + announced[way]
-                    if arrival <= heard[peer] and (arrival < heard[peer] or node < sources[told[peer]]):
-                        heard[peer] = arrival
-                        told[peer] = way
-                        heappush(steps, (arrival + request_delay, asks, peer, way))
-                following[node] += announces
+                for peer, way in ways[node]:
+                    before = heard[peer]
+                    if before > now:
+                        arrival = now + announced[way]
+                        if arrival < before or (arrival == before and node < sources[told[peer]]):
+                            heard[peer] = arrival
+                            told[peer] = way
+                            heappush(steps, (arrival + request_delay, asks, peer, way))
             elif kind == asks:
                 if told[node] == edge:
                     asked[node] = now
-                    heappush(steps, (now + requested[back[edge]], comes, node, edge))
+                    heappush(steps, (now + requested[edge], comes, node, edge))
             else:
                 holder = sources[edge]
-                begin = max(now, line[holder]) if serial[holder] else now
-                line[holder] = times[node] = arrival = begin + delay(edge, following[holder], size)
-                following[holder] += 1
+                begin = line[holder] if serial[holder] and line[holder] > now else now
+                line[holder] = times[node] = arrival = begin + delay(edge, following[holder] + answered[holder], size)
                 answered[holder] += 1
                 if arrival - asked[node] >= timeout:  # it would have asked somebody else
                     return None
                 senders[node] = holder
                 heappush(steps, (arrival + trickle, tells, node, -1))
-        arrivals = np.array(came)
-        announced_along = arrivals < NEVER
-        sent = np.bincount(links.sources[announced_along], minlength=count)
-        received = np.bincount(links.targets[announced_along], minlength=count)
-        end = max(now, int(arrivals[announced_along].max(initial=at)))
         found = np.array(senders)
+        telling = np.array(times) + trickle
+        came = telling[links.sources] + announcements  # along each edge, if it is sent
+        back, told_at = came[self._back], telling[links.sources]
+        in_time = back < told_at if not trickle else back <= told_at
+        if not trickle:  # the announcement and the block came at once: by sender
+            in_time |= (back == told_at) & (links.targets < found[links.sources])
+        under_way = ~in_time
+        sent = np.bincount(links.sources[under_way], minlength=count)
+        received = np.bincount(links.targets[under_way], minlength=count)
+        end = max(int(telling.max()), int(came[under_way].max(initial=at)))
         learners = (found >= 0).astype(np.int64)
         answers = np.array(answered)
         nobody = np.zeros(count, np.int64)
