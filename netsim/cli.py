@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netsim.report.progress import Progress
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Run
+    from netsim.trace import Trace
 
 WRONG, INCOMPLETE = 2, 4
 
@@ -71,13 +72,20 @@ def run(
         str | None, typer.Option(metavar="URL", help="embedded, mosquitto, or mqtt://user:pass@host:1883.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Simulate again in a fresh process, and compare the digests.")
+    ] = False,
 ) -> None:
     """Run a scenario and say when its blocks are final."""
+    if verify and engine is Engine.emulate:
+        _fail(WRONG, "--verify repeats a simulation; an emulation's twin does this: leave one of the two options out")
     overrides = list(set_ or ())
     if broker is not None:
         overrides.append(f"emulation.broker={broker}")
     loaded = _load(scenario, overrides, seed)
     plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
+    if engine is Engine.simulate:
+        _refuse_measuring(scenario, loaded)
     for note in loaded.notes:
         typer.echo(f"note: {note}", err=True)
     if loaded.sweep:
@@ -91,7 +99,7 @@ def run(
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
         with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
-            result = run_plan(plan, folder, engine.value, observe=_observer(progress))
+            result = run_plan(plan, folder, engine.value, observe=_observer(progress), verify=verify)
             ignore_further_interrupts()  # there is nothing left to end, only to be told
     except OSError as error:
         _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
@@ -102,6 +110,70 @@ def run(
     if result.failure:
         _fail(result.exit_code, f"{result.failure}; what was recorded until then is in {folder}")
     raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def replay(
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="A folder for the replay; else under runs/.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False,
+) -> None:
+    """Simulate exactly what a run did: what computing took in it, and which messages came too late."""
+    recorded = _recorded(source)
+    file = source / "scenario.yaml"
+    loaded = _load(file, (), None)
+    if loaded.sha256 != recorded.header.scenario_sha256:
+        _fail(WRONG, f"{file} is not the scenario of {source / 'trace.parquet'}; one of them was changed")
+    plan = _plan(file, loaded, emulated=False)
+    if recorded.header.version != __version__:
+        typer.echo(f"note: {source} was made by netsim {recorded.header.version}, this is {__version__}", err=True)
+    from netsim.engine.interrupt import ignore_further_interrupts
+    from netsim.report.progress import Progress
+    from netsim.report.terminal import print_summary
+    from netsim.run import new_folder
+    from netsim.run import replay as replay_run
+
+    try:
+        folder = _folder(out) if out is not None else new_folder(loaded, latest=False)
+        with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
+            result = replay_run(plan, recorded, folder, observe=_observer(progress))
+            ignore_further_interrupts()
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    if json:
+        sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
+    else:
+        print_summary(result.summary, folder)
+    if result.failure:
+        _fail(result.exit_code, f"{result.failure}; what was simulated until then is in {folder}")
+    differs = result.twin_differs
+    says = f"replay: differs from {source}, first at {differs}" if differs else f"replay: equal to {source}"
+    typer.echo(says, err=json)
+    raise typer.Exit(result.exit_code)
+
+
+def _recorded(folder: Path) -> Trace:
+    """The trace of a run that came to its end, or exit code 2."""
+    from netsim.trace import read
+
+    if not folder.is_dir():
+        _fail(WRONG, f"there is no run {folder}")
+    for name in ("trace.parquet", "scenario.yaml"):
+        if not (folder / name).is_file():
+            _fail(WRONG, f"{folder} is no run's folder: it has no {name}")
+    try:
+        recorded = read(folder)
+    except OSError as error:
+        _fail(WRONG, f"{folder}: {error.strerror or error}")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        _fail(WRONG, f"{folder}: {str(error).partition(chr(10))[0]}")
+    fidelity = recorded.header.fidelity
+    if not fidelity.complete:
+        _fail(WRONG, f"{folder} did not come to its end, so it cannot be replayed to it")
+    if fidelity.broker_lost:
+        lost = fidelity.broker_lost
+        _fail(WRONG, f"{folder} cannot be replayed: its broker lost {lost} batch{'es' if lost > 1 else ''} of messages")
+    return recorded
 
 
 @app.command()
@@ -125,6 +197,8 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
         typer.echo(f"  lookahead   {shortest / 1e6:.3f} ms, the shortest link between two processes")
     if points:
         typer.echo(f"  sweep       {len(points)} points, by {' × '.join(points[0].values) or 'nothing'}")
+    if loaded.compute.measured:
+        typer.echo("  compute     measured, which only an emulation can; `netsim replay` simulates what it measured")
     for note in loaded.notes:
         typer.echo(f"  note        {note}")
     if loaded.finality_depth is not None:
@@ -162,6 +236,7 @@ def sweep(
     points = _points(scenario, vary or (), overrides, seed)
     for point in points:
         _plan(scenario, point.scenario, emulated=False)
+        _refuse_measuring(scenario, point.scenario)
     typer.echo(f"{len(points)} points × {seeds} seeds", err=True)
     runs: list[Run] = []
     try:
@@ -241,6 +316,48 @@ def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -
         _fail(INCOMPLETE, f"{error.strerror or error}: {target}")
     typer.echo(f"{target}: {what}\n")
     typer.echo(table(found))
+
+
+class Milestone(Enum):
+    """The three moments at which a block can be said to be final."""
+
+    first = "first"
+    quorum = "quorum"
+    all = "all"
+
+
+@app.command()
+def explain(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/latest.")],
+    block: Annotated[str | None, typer.Argument(help="A height, or the beginning of a block's id.")] = None,
+    at: Annotated[
+        Milestone, typer.Option(help="Final at the first validator, at a quorum, or at all.")
+    ] = Milestone.quorum,
+) -> None:
+    """Why a block took that long to be final, or where the time of all blocks goes."""
+    from rich.console import Console
+
+    from netsim.measure.causes import Causes
+    from netsim.report.waterfall import waterfall, where_the_time_goes
+    from netsim.trace import read
+
+    try:
+        causes = Causes(read(run_folder))
+        places = causes.places(block)
+    except OSError as error:
+        _fail(WRONG, f"{run_folder} is no run's folder: {error.strerror or error}")
+    except ValueError as error:
+        _fail(WRONG, f"{run_folder}: {error}")
+    paths = [path for place in places if (path := causes.path(place, at.value)) is not None]
+    if not paths:
+        _fail(WRONG, f"{run_folder}: no such block is final at {'all validators' if at.value == 'all' else at.value}")
+    console = Console()
+    if block is None:
+        console.print(where_the_time_goes(causes.header, paths, console.width))
+        console.print("\nA block that took as long as most do:")
+        paths = sorted(paths, key=lambda path: path.final_ns - path.proposed_ns)[len(paths) // 2 :][:1]
+    for path in paths:
+        console.print(waterfall(causes.header, path, console.width))
 
 
 @app.command(name="list")
@@ -329,6 +446,14 @@ def _plan(path: Path, scenario: Scenario, emulated: bool) -> Plan:
     except ValueError as error:
         _fail(WRONG, f"{path}: {error}")
     return plan
+
+
+def _refuse_measuring(path: Path, scenario: Scenario) -> None:
+    """Exit code 2 for a simulation in which nothing can be measured."""
+    from netsim.engine.simulator import NOTHING_TO_MEASURE
+
+    if scenario.compute.measured:
+        _fail(WRONG, f"{path}: {NOTHING_TO_MEASURE}")
 
 
 def _folder(out: Path) -> Path:

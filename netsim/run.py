@@ -50,7 +50,7 @@ class Result:
     summary: Summary
     exit_code: int
     failure: str = ""
-    twin_differs: str = ""  # where the twin first differs, in words
+    twin_differs: str = ""  # where the twin, or the second simulation, first differs, in words
 
 
 def new_folder(scenario: Scenario, runs: Path = Path("runs"), latest: bool = True) -> Path:
@@ -86,10 +86,12 @@ def run(
     observe: Observe | None = None,
     wrap: Wrap | None = None,
     silence_s: float | None = None,
+    verify: bool = False,
 ) -> Result:
     """Run a planned scenario into an existing, empty folder.
 
     `observe(phase, now_ns, tally)` is called now and then, with the phase "emulate" or "simulate" (the twin's too).
+    `verify`: a simulation is done again in another process, and the digests compared.
     `wrap` and `silence_s` are for tests: a transport that misbehaves, and how long a round may take on the wall.
     Raises LayoutError where the scenario cannot be emulated in the processes it asks for, before anything starts.
     """
@@ -99,9 +101,7 @@ def run(
     work = folder / "work"
     try:
         work.mkdir()
-        (folder / "scenario.yaml").write_text(_without_password(scenario), encoding="utf-8")
-        if plan.scenario.consensus.code is not None:  # so that the run's scenario can be run again from its folder
-            shutil.copy(plan.scenario.consensus.code, folder)
+        _keep_scenario(plan, folder)
         log.info("%s, seed %d, %s, trace %s", scenario.name, scenario.seed, engine, scenario.trace)
         if engine == "emulate":
             options: dict[str, Any] = {} if silence_s is None else {"silence_s": silence_s}
@@ -111,15 +111,65 @@ def run(
         recorded.header.wall_s = time.monotonic() - started
         if engine == "emulate" and end is _WHOLE:
             end = _compare_with_twin(plan, work, recorded, observe, log)
+        if engine == "simulate" and verify and end is _WHOLE:
+            end = _verify(plan, work, recorded, log)
         if end is not _WHOLE:
             log.error(end.reason)
         ignore_further_interrupts()
         return _conclude(plan, folder, recorded, end, log)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-        for handler in list(log.handlers):
-            handler.close()
-            log.removeHandler(handler)
+        _tidy(work, log)
+
+
+def _keep_scenario(plan: Plan, folder: Path) -> None:
+    """So that the run's scenario can be run again from its folder."""
+    (folder / "scenario.yaml").write_text(_without_password(plan.scenario), encoding="utf-8")
+    if plan.scenario.consensus.code is not None:
+        shutil.copy(plan.scenario.consensus.code, folder)
+
+
+def _tidy(work: Path, log: logging.Logger) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    for handler in list(log.handlers):
+        handler.close()
+        log.removeHandler(handler)
+
+
+@interrupts_restored()
+def replay(plan: Plan, recorded: Trace, folder: Path, observe: Observe | None = None) -> Result:
+    """Simulate exactly what a run did, into an existing, empty folder; its own fidelity is that of the run.
+
+    The verdict is `invalid` where that gives another digest; `twin_differs` says where it first differs.
+    """
+    started = time.monotonic()
+    log = _log(folder)
+    work = folder / "work"
+    try:
+        work.mkdir()
+        _keep_scenario(plan, folder)
+        log.info("%s, seed %d, replayed, trace %s", plan.scenario.name, plan.scenario.seed, plan.scenario.trace)
+        repeated, end = _simulate(plan, work, observe, log, recorded)
+        repeated.header.wall_s = time.monotonic() - started
+        repeated.costs, repeated.displaced = recorded.costs, recorded.displaced  # so that it can be replayed, too
+        if end is _WHOLE:
+            _hold_against(repeated, recorded, log)
+        else:
+            log.error(end.reason)
+        ignore_further_interrupts()
+        return _conclude(plan, folder, repeated, end, log)
+    finally:
+        _tidy(work, log)
+
+
+def _hold_against(repeated: Trace, recorded: Trace, log: logging.Logger) -> None:
+    """What is known of the run's fidelity is so of its replay, if that is the same."""
+    from netsim.engine.twin import difference
+
+    differs = "" if repeated.digest() == recorded.digest() else difference(recorded, repeated)
+    known = recorded.header.fidelity
+    twin: Literal["equal", "differs"] = "differs" if differs else "equal"
+    repeated.header.fidelity = msgspec.structs.replace(known, twin=twin, twin_differs=differs)
+    log.info("replay %s %s", twin, differs)
 
 
 def _emulate(
@@ -150,26 +200,32 @@ def _emulate(
     return emulated.trace, _INTERRUPTED
 
 
-def _simulate(plan: Plan, work: Path, observe: Observe | None, log: logging.Logger) -> tuple[Trace, _End]:
-    """The trace of a simulation, and how it ended."""
+def _simulate(
+    plan: Plan, work: Path, observe: Observe | None, log: logging.Logger, recorded: Trace | None = None
+) -> tuple[Trace, _End]:
+    """The trace of a simulation (of `recorded`: see `simulate`), and how it ended."""
     from netsim.engine.simulator import NodeFailed, simulate
 
     try:
-        recorded = simulate(plan, work, _phase(observe, "simulate"))
+        simulated = simulate(plan, work, _phase(observe, "simulate"), recorded)
     except NodeFailed as failed:
         log.error("%s", failed, exc_info=failed.__cause__)
         return failed.trace, _End(str(failed), INCOMPLETE)
-    return recorded, _WHOLE if recorded.header.fidelity.complete else _INTERRUPTED
+    return simulated, _WHOLE if simulated.header.fidelity.complete else _INTERRUPTED
 
 
 def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe | None, log: logging.Logger) -> _End:
-    """Simulate the same scenario and hold the emulation's trace against it. The emulation stands without."""
+    """Simulate the same scenario and hold the emulation's trace against it. The emulation stands without.
+
+    Where computing was measured no other run can be equal: then the twin does exactly what was recorded.
+    """
     from netsim.engine.simulator import NodeFailed, simulate
     from netsim.engine.twin import difference
 
     fidelity = recorded.header.fidelity
     try:
-        twin = simulate(plan, work, _phase(observe, "simulate"))
+        told = recorded if plan.scenario.compute.measured else None
+        twin = simulate(plan, work, _phase(observe, "simulate"), told)
         if not twin.header.fidelity.complete:
             return _INTERRUPTED
         differs = "" if twin.digest() == recorded.digest() else difference(recorded, twin)
@@ -186,6 +242,29 @@ def _compare_with_twin(plan: Plan, work: Path, recorded: Trace, observe: Observe
     return _WHOLE
 
 
+def _verify(plan: Plan, work: Path, recorded: Trace, log: logging.Logger) -> _End:
+    """Simulate the same scenario in a fresh interpreter, and hold the trace against it."""
+    from netsim.engine.again import NotRepeated, again
+    from netsim.engine.twin import difference
+
+    fidelity = recorded.header.fidelity
+    try:
+        other = again(plan.scenario, work)
+    except NotRepeated as error:
+        log.error("%s", error.details)
+        return _End(str(error), INCOMPLETE)
+    except OSError as error:
+        return _End(f"the second simulation could not be done: {error.strerror or error}", INCOMPLETE)
+    except KeyboardInterrupt:
+        ignore_further_interrupts()
+        return _INTERRUPTED
+    differs = "" if other.digest() == recorded.digest() else difference(recorded, other)
+    fidelity.verified = "differs" if differs else "equal"
+    fidelity.verified_differs = differs
+    log.info("verified %s %s", fidelity.verified, differs)
+    return _WHOLE
+
+
 def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging.Logger) -> Result:
     """Write the trace, the graph and the summary, and find the exit code."""
     from netsim.measure import outcome, summarise
@@ -196,8 +275,9 @@ def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging
     summary = summarise(recorded)
     (folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     exit_code = end.exit_code or outcome(summary)
+    fidelity = recorded.header.fidelity
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
-    return Result(folder, summary, exit_code, end.reason, recorded.header.fidelity.twin_differs)
+    return Result(folder, summary, exit_code, end.reason, fidelity.twin_differs or fidelity.verified_differs)
 
 
 def _without_password(scenario: Scenario) -> str:

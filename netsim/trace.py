@@ -6,6 +6,11 @@ A trace is two append-only tables of 64-bit integers and a typed header:
 * `hops`, the parts of each delivered message's way, in nanoseconds (level `full` only);
 * `Header`, what is needed to read them years later: names, validators, quorum, warm-up, faults, expectations.
 
+Beside it lie what an emulation was told by its machine, so that a simulation can repeat it (no part of the digest):
+
+* `costs`, with `compute: measured`: the processor's time of each call of a node's program, in its order;
+* `displaced`, under the clock: the messages that came too late, in the order in which a node handled them.
+
 A process appends its rows to a file of its own, chunk by chunk, so that a kill loses no handled row; `gather` merges
 the files node by node. Each node's rows are hashed as canonical little-endian integers in the order in which it wrote
 them, and `digest` is the hash over the nodes' hashes in node order: it does not care which process a node ran in.
@@ -30,6 +35,20 @@ Level = Literal["full", "blocks", "summary"]
 
 COLUMNS = ("time_ns", "node", "kind", "block", "height", "round", "peer", "message", "bytes", "cause", "detail")
 HOP_COLUMNS = ("message", "receiver", "part", "nanoseconds")
+COST_COLUMNS = ("node", "incarnation", "nanoseconds")
+# Which message (`sequence` holds the sender's incarnation, too) came too late at a node, which was due at `time_ns`; to
+# when it was moved; and which event the node handled right before it, by its key in the loop.
+DISPLACED_COLUMNS = (
+    "node",
+    "time_ns",
+    "sender",
+    "sequence",
+    "moved_to_ns",
+    "behind_time_ns",
+    "behind_kind",
+    "behind_sender",
+    "behind_sequence",
+)
 
 # What each kind of row says beyond its time and node. `message` is packed by `message_id`; `cause` is the number (from
 # 0, within this incarnation of the node) of the row of the event that made this one happen, −1 where it is not kept.
@@ -119,8 +138,13 @@ class Fidelity(msgspec.Struct):
     broker_lost: int = 0
     complete: bool = True  # every event before the end handled, every high-water mark reached
     lateness_ns: list[int] = []  # clock pace: how late on the wall events were handled (a sample)
+    timer_lateness_ns: list[int] = []  # meanwhile, how late a process was that had nothing to do but wait for a timer
     twin: Literal["equal", "differs", "skipped"] = "skipped"
     twin_differs: str = ""  # where the twin first differs, for people
+    verified: Literal["equal", "differs"] | None = (
+        None  # a second simulation in another process, where one was asked for
+    )
+    verified_differs: str = ""  # where that first differs, for people
     max_displaced_share: float = 0.01  # the scenario's bounds for `valid`
     max_displacement_ns: int = 1_000_000
 
@@ -168,10 +192,11 @@ class Header(msgspec.Struct):
     evidence: list[Evidence] = []  # not in the digest: signatures differ between the engines
     schema: int = 1
     weights: list[int] = []  # of a protocol that mines: hash rates by node, in millionths; else empty
+    compute: Literal["modelled", "measured"] = "modelled"  # what a node's computing costs it
 
 
 class Recorder:
-    """Appends rows to two binary files, `path` with the suffixes .events and .hops; and evidence to a third.
+    """Appends rows to two binary files, `path` with the suffixes .events and .hops; and what is rare to further ones.
 
     Rows are flat integers in one list, much cheaper than an object each.
     """
@@ -179,9 +204,11 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self.rows: list[int] = []
         self.hops: list[int] = []
+        self.costs: list[int] = []
+        self.displaced: list[int] = []
+        self._path = path
         self._rows_file: BinaryIO = path.with_suffix(".events").open("ab", buffering=0)
         self._hops_file: BinaryIO = path.with_suffix(".hops").open("ab", buffering=0)
-        self._evidence_path = path.with_suffix(".evidence")
         self._evidence: list[Evidence] = []
 
     def table(self, rows: NDArray[np.int64]) -> None:
@@ -200,16 +227,27 @@ class Recorder:
             if values:
                 _write_all(file, _little_endian(values))
                 values.clear()
-        if self._evidence:  # rare: no file is open for it
-            with self._evidence_path.open("ab", buffering=0) as file:
-                _write_all(file, b"".join(map(_framed, self._evidence)))
+        for values, suffix in ((self.costs, _COSTS), (self.displaced, _DISPLACED)):
+            if values:
+                self._append(suffix, _little_endian(values))
+                values.clear()
+        if self._evidence:
+            self._append(".evidence", b"".join(map(_framed, self._evidence)))
             self._evidence.clear()
+
+    def _append(self, suffix: str, data: bytes) -> None:
+        """To a file that most runs have no need of: it is not kept open."""
+        with self._path.with_suffix(suffix).open("ab", buffering=0) as file:
+            _write_all(file, data)
 
     def close(self) -> None:
         """Flush and close."""
         self.flush()
         self._rows_file.close()
         self._hops_file.close()
+
+
+_COSTS, _DISPLACED = ".costs", ".displaced"
 
 
 def _little_endian(values: list[int]) -> bytes:
@@ -235,12 +273,24 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 class Trace:
-    """A whole trace in memory: `events` (rows × 11) and `hops` (rows × 4), node by node, each in its node's order."""
+    """A whole trace in memory: `events` (rows × 11) and `hops` (rows × 4), node by node, each in its node's order.
 
-    def __init__(self, header: Header, events: NDArray[np.int64], hops: NDArray[np.int64]) -> None:
+    So are `costs` (rows × 3) and `displaced` (rows × 9).
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        events: NDArray[np.int64],
+        hops: NDArray[np.int64],
+        costs: NDArray[np.int64] | None = None,
+        displaced: NDArray[np.int64] | None = None,
+    ) -> None:
         self.header = header
         self.events = events
         self.hops = hops
+        self.costs = _nothing(COST_COLUMNS) if costs is None else costs
+        self.displaced = _nothing(DISPLACED_COLUMNS) if displaced is None else displaced
 
     def node_digests(self) -> list[str]:
         """Per node, the hash of its rows and of the hops of what it received, as hexadecimal text."""
@@ -265,20 +315,23 @@ class Trace:
         return whole.hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write `trace.parquet` and, where there are any, `hops.parquet`, with the header in their metadata."""
+        """Write `trace.parquet` and, where there are any, the other tables, with the header in their metadata."""
         import polars as pl
 
         metadata = {"netsim": msgspec.json.encode(self.header).decode()}
-        frame = pl.DataFrame(self.events, schema=list(COLUMNS), orient="row")
-        frame.write_parquet(folder / "trace.parquet", metadata=metadata)
-        if len(self.hops):
-            frame = pl.DataFrame(self.hops, schema=list(HOP_COLUMNS), orient="row")
-            frame.write_parquet(folder / "hops.parquet", metadata=metadata)
+        for name, columns, table in (
+            ("trace", COLUMNS, self.events),
+            ("hops", HOP_COLUMNS, self.hops),
+            ("costs", COST_COLUMNS, self.costs),
+            ("displaced", DISPLACED_COLUMNS, self.displaced),
+        ):
+            if len(table) or name == "trace":
+                frame = pl.DataFrame(table, schema=list(columns), orient="row")
+                frame.write_parquet(folder / f"{name}.parquet", metadata=metadata)
 
 
 def read(folder: Path) -> Trace:
     """Read a run folder's trace. Raises OSError, or ValueError for a file that is no trace of this schema."""
-    import numpy as np
     import polars as pl
 
     path = folder / "trace.parquet"
@@ -288,18 +341,39 @@ def read(folder: Path) -> Trace:
     header = msgspec.json.decode(text, type=Header)
     if header.schema != 1:
         raise ValueError(f"{path} has schema {header.schema}, this netsim reads 1")
-    events = pl.read_parquet(path).to_numpy().astype(np.int64, copy=False)
-    hops_path = folder / "hops.parquet"
-    hops = pl.read_parquet(hops_path).to_numpy() if hops_path.exists() else np.zeros((0, len(HOP_COLUMNS)), np.int64)
-    return Trace(header, np.ascontiguousarray(events), np.ascontiguousarray(hops))
+    return Trace(
+        header,
+        _table(path, COLUMNS),
+        _table(folder / "hops.parquet", HOP_COLUMNS),
+        _table(folder / "costs.parquet", COST_COLUMNS),
+        _table(folder / "displaced.parquet", DISPLACED_COLUMNS),
+    )
+
+
+def _table(path: Path, columns: Sequence[str]) -> NDArray[np.int64]:
+    """A table of a run folder; one that is not there is empty."""
+    import numpy as np
+    import polars as pl
+
+    if not path.exists():
+        return _nothing(columns)
+    return np.ascontiguousarray(pl.read_parquet(path).to_numpy().astype(np.int64, copy=False))
+
+
+def _nothing(columns: Sequence[str]) -> NDArray[np.int64]:
+    import numpy as np
+
+    return np.zeros((0, len(columns)), np.int64)
 
 
 def gather(header: Header, paths: Sequence[Path]) -> Trace:
     """Merge what the processes wrote. `paths` in an order in which each node's incarnations follow each other."""
     events = _load(paths, ".events", len(COLUMNS))
     hops = _load(paths, ".hops", len(HOP_COLUMNS))
+    costs = _load(paths, _COSTS, len(COST_COLUMNS))
+    displaced = _load(paths, _DISPLACED, len(DISPLACED_COLUMNS))
     header.evidence = _earliest(paths)
-    return Trace(header, _by_column(events, 1), _by_column(hops, 1))
+    return Trace(header, _by_column(events, 1), _by_column(hops, 1), _by_column(costs, 0), _by_column(displaced, 0))
 
 
 def _earliest(paths: Iterable[Path]) -> list[Evidence]:

@@ -19,6 +19,7 @@ from typing import Union
 import msgspec
 
 _SEAL_BYTES = 16
+_TOPICS = 1 << 12  # whose seals' beginnings are remembered
 BATCH_BYTES = 1 << 20  # an outbox is published in pieces of about this size, well below any broker's limit
 
 
@@ -27,6 +28,7 @@ class Sealed:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._openings: dict[str, blake2b] = {}  # by topic: its seal, as far as the topic goes
 
     def close(self, topic: str, payload: bytes) -> bytes:
         """The payload with its seal in front."""
@@ -38,8 +40,14 @@ class Sealed:
         return payload if compare_digest(data[:_SEAL_BYTES], self._seal(topic, payload)) else None
 
     def _seal(self, topic: str, payload: bytes) -> bytes:
-        seal = blake2b(payload, digest_size=_SEAL_BYTES, key=self._key)
-        seal.update(topic.encode())
+        opening = self._openings.get(topic)
+        if opening is None:
+            name = topic.encode()
+            opening = blake2b(len(name).to_bytes(4, "big") + name, digest_size=_SEAL_BYTES, key=self._key)
+            if len(self._openings) < _TOPICS:
+                self._openings[topic] = opening
+        seal = opening.copy()
+        seal.update(payload)
         return seal.digest()
 
 
@@ -93,14 +101,14 @@ class Probe(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """Lockstep: handle what lies before your horizon, once you have received every outbox up to its mark.
+    """Lockstep: handle what lies before the horizon, once you have received these outboxes up to their marks.
 
-    `horizons` by process; who is not among them has nothing to do in this round.
+    `marks` by process: of those that have something for you since your last grant.
     """
 
-    round: int
-    horizons: dict[int, int]
-    marks: list[int]
+    number: int
+    horizon: int
+    marks: dict[int, int]
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -122,7 +130,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, tag=5):
 class Finish(msgspec.Struct, frozen=True, array_like=True, tag=6):
     """The run is over: wait for every outbox up to its mark (for `patience` seconds), write totals, and leave."""
 
-    marks: list[int]
+    marks: dict[int, int]
     patience: float
 
 
@@ -147,12 +155,14 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag=2):
 class Report(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """After a window (lockstep) or from time to time (clock): where the process stands.
 
-    `next` is its next event; `caused`, per process, the earliest arrival that this window's messages may cause there.
+    `next` is its next event, and `acts` the earliest time at which what it holds may make it send anything; `caused`,
+    per process, the earliest arrival that this window's messages may cause there.
     """
 
     process: int
-    round: int
+    grant: int  # the number of the grant; clock: 1 where the end is reached
     next: int
+    acts: int
     sequence: int
     caused: dict[int, int]
     news: list[tuple[bool, int, int, int]]

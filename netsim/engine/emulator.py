@@ -1,14 +1,8 @@
 """The coordinator of an emulation: a broker, a process per node (or several), and who may go on until when.
 
-Lockstep is conservative parallel simulation over real processes (Nicol 1993; Chandy, Misra and Bryant; Fujimoto). With
-`next[p]` the least time at which process p can have an event, and L[p][q] the least time in which an event at p can
-matter at q, process q may handle everything before
-
-    horizon[q] = min over p of next[p] + L[p][q]
-
-because nothing that anybody does from now on can reach it earlier. A round grants a window to every process that may
-have an event before its horizon, with the high-water marks of all outboxes, and ends with their reports. The least
-`next` always lies before its own horizon, so a round always makes progress, and idle time costs nothing.
+Lockstep is conservative parallel simulation over real processes (Nicol 1993; Chandy, Misra and Bryant; Fujimoto). A
+process is granted a window: it handles everything before a horizon that nothing can come before any more, publishes
+what it sent, and reports where it stands. `windows.py` has the arithmetic, and says why it is exact.
 """
 
 from __future__ import annotations
@@ -32,25 +26,26 @@ import msgspec
 
 from netsim import trace
 from netsim.engine import control
+from netsim.engine.bare_timer import bare_timer
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
+from netsim.engine.clock_pace import board_size
 from netsim.engine.control import Order, Sealed, Topics, Word
+from netsim.engine.inherited import VARIABLE, bequeath, in_common
 from netsim.engine.interrupt import ignore_further_interrupts
-from netsim.engine.layout import Place, lookahead, places, shortest_link
-from netsim.engine.loop import FOREVER
+from netsim.engine.layout import Place, lookahead, places, shortest_link, slack
 from netsim.engine.plan import Plan
 from netsim.engine.tally import Tally
 from netsim.engine.transport import Mqtt, Transport, TransportLost
+from netsim.engine.windows import Windows
 from netsim.engine.worker import NO_BROKER, Job, Wrap, main
 
 _SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
 _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
 _LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tell of it
-_WINDOW_NS = 100_000_000  # most logical time from a process's next event to its horizon: it reports now and then
-_FEW = 3  # up to so many processes are granted a window one by one, more of them by one word to all
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
-_PRELOAD = ["netsim.engine.worker", "netsim.node.pbft", "networkx", "numpy", "cryptography.exceptions"]
-_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519"]
+_PRELOAD = ["netsim.engine.worker", "networkx", "numpy", "cryptography.exceptions", "concurrent.futures.thread"]
+_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519", "encodings.idna", "netsim.engine.preload"]
 
 
 class Interrupted(Exception):
@@ -74,6 +69,8 @@ class Emulated:
     failure: Interrupted | Aborted | None = None
     rejected: int = 0
     processes: int = 0
+    start_s: float = 0.0  # on the wall: from nothing to all processes being ready
+    conduct_s: float = 0.0  # on the wall: from there to the end of the scenario
 
 
 Observe = Callable[[int, Tally], None]
@@ -108,7 +105,7 @@ def emulate(
     if isinstance(failure, Aborted):
         fidelity.broker_lost = max(fidelity.broker_lost, failure.lost)
     gathered = trace.gather(plan.header("emulate", fidelity), [work / f"process-{place.index}" for place in processes])
-    return Emulated(gathered, failure, coordinator.rejected, len(processes))
+    return Emulated(gathered, failure, coordinator.rejected, len(processes), coordinator.start_s, coordinator.conduct_s)
 
 
 @dataclass
@@ -130,7 +127,6 @@ class _Coordinator:
 
     def __post_init__(self) -> None:
         emulation = self.plan.scenario.emulation
-        self.reach = lookahead(self.plan, self.places)
         self.fidelity = trace.Fidelity(
             pace=emulation.pace,
             dilation=emulation.dilation,
@@ -154,6 +150,8 @@ class _Coordinator:
         self.awaited: set[int] = set()
         self.shown = 0.0
         self.finishing = False
+        self.start_s = self.conduct_s = 0.0
+        self.began = time.monotonic()
 
     # --- the run, whatever the pace -------------------------------------------------------------------------------
 
@@ -207,11 +205,19 @@ class _Coordinator:
         context.set_forkserver_preload(_PRELOAD)
         resource_tracker.ensure_running()  # by itself, since it lifts the mask
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # while it imports, it would die of Ctrl-C
-        forkserver.ensure_running()
+        common = in_common(self.plan.scenario, self.places)
+        testament = bequeath(self.plan.scenario, common, self.work)
+        if testament is not None:
+            os.environ[VARIABLE] = str(testament)
+        try:
+            forkserver.ensure_running()
+        finally:
+            os.environ.pop(VARIABLE, None)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        board = context.RawArray("q", board_size(len(self.places))) if self.fidelity.pace == "clock" else None
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
-            job = Job(self.plan.scenario, place, self.places, endpoint, self.token, self.key, self.work, theirs, wrap)
+            job = Job(place, common, endpoint, self.token, self.key, self.work, theirs, wrap, board)
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()
@@ -259,15 +265,18 @@ class _Coordinator:
 
     # --- conducting -----------------------------------------------------------------------------------------------
 
-    async def _conduct(self, transport: Transport) -> None:
+    async def _conduct(self, transport: Mqtt) -> None:
         words = self._words(transport)
         await self._all(words, control.Hello)
         await self._tell(transport, self.topics.all, control.Probe())
         await self._all(words, control.Ready)
+        ready = time.monotonic()
+        self.start_s = ready - self.began
         if self.plan.scenario.emulation.pace == "clock":
             await self._by_the_clock(transport, words)
         else:
             await self._in_lockstep(transport, words)
+        self.conduct_s = time.monotonic() - ready
         await self._finish(transport, words)
 
     async def _words(self, transport: Transport) -> Any:
@@ -294,43 +303,40 @@ class _Coordinator:
             if isinstance(word, kind):
                 self.awaited.discard(word.process)
 
-    async def _in_lockstep(self, transport: Transport, words: Any) -> None:
-        import numpy as np
-
-        end = self.plan.scenario.duration
-        since = np.array([place.since for place in self.places], np.int64)
-        following = np.maximum(np.zeros(len(self.places), np.int64), since)
-        while int(following.min()) < end:
-            horizons = (following[:, None] + self.reach).min(axis=0)
-            self.fidelity.rounds += 1
-            granted = np.flatnonzero((following < horizons) & (following < end)).tolist()
-            self._await(granted)
-            latest = np.minimum(np.minimum(horizons, following + _WINDOW_NS), end)
-            horizon = {process: int(latest[process]) for process in granted}
-            grant = control.Grant(self.fidelity.rounds, horizon, self.marks)
-            topics = [self.topics.grant(process) for process in granted]
-            for topic in topics if len(granted) <= _FEW else [self.topics.all]:
-                await self._tell(transport, topic, grant)
-            caused: list[dict[int, int]] = []
-            while self.awaited:
-                word = await anext(words)
-                if not isinstance(word, control.Report) or word.round != self.fidelity.rounds:
-                    continue
-                self.awaited.discard(word.process)
-                following[word.process] = max(min(word.next, FOREVER >> 2), int(since[word.process]))
-                self.marks[word.process] = word.sequence
-                caused.append(word.caused)
-                self.tally.add(word.news)
-                if word.crashed:
-                    following[word.process] = FOREVER >> 2
-                    await self._kill(word.process)
-            for earliest in caused:
-                for process, at in earliest.items():
-                    if process in self.alive and at < following[process]:
-                        following[process] = max(at, int(since[process]))
-            self._show(int(following.min()))
+    async def _in_lockstep(self, transport: Mqtt, words: Any) -> None:
+        reach = lookahead(self.plan, self.places)
+        slacks = [slack(self.plan, place) for place in self.places]
+        windows = Windows(reach, slacks, [place.since for place in self.places], self.plan.scenario.duration)
+        granted: dict[int, int] = {}  # by process under way: the number of its grant
+        self._await(())
+        while True:
+            if not (transport.waiting and self.awaited):  # what has come may change what is worth granting
+                for process, number, horizon, marks in windows.grants():
+                    self.awaited.add(process)
+                    granted[process] = number
+                    await self._tell(transport, self.topics.grant(process), control.Grant(number, horizon, marks))
+                self.fidelity.rounds = windows.rounds
+                if not self.awaited:
+                    return
+            word = await anext(words)
+            if not isinstance(word, control.Report) or granted.get(word.process) != word.grant:
+                continue
+            del granted[word.process]  # should the broker double it
+            self.awaited.discard(word.process)
+            self.moved, self.asked = time.monotonic(), None
+            self.marks[word.process] = word.sequence
+            windows.report(word)
+            self.tally.add(word.news)
+            if word.crashed:
+                await self._kill(word.process)
+            self._show(windows.now)
 
     async def _by_the_clock(self, transport: Transport, words: Any) -> None:
+        context = multiprocessing.get_context("forkserver")
+        async with bare_timer(context, f"netsim {self.token} timer", self.fidelity.timer_lateness_ns):
+            await self._until_all_have_finished(transport, words)
+
+    async def _until_all_have_finished(self, transport: Transport, words: Any) -> None:
         epoch = time.monotonic_ns() + 50_000_000
         await self._tell(transport, self.topics.all, control.Begin(epoch))
         finished: set[int] = set()
@@ -344,7 +350,7 @@ class _Coordinator:
             if word.crashed:
                 await self._kill(word.process)
                 await self._tell(transport, self.topics.all, control.Gone(word.process))
-            elif word.round:
+            elif word.grant:
                 finished.add(word.process)
             self._show(word.next)
 
@@ -352,7 +358,7 @@ class _Coordinator:
         """High-water marks to everybody, totals from everybody."""
         self.finishing = True
         self._await(self.alive)
-        await self._tell(transport, self.topics.all, control.Finish(self.marks, _ANSWER_S))
+        await self._tell(transport, self.topics.all, control.Finish(dict(enumerate(self.marks)), _ANSWER_S))
         while self.awaited:
             word = await anext(words)
             if isinstance(word, control.Finished):

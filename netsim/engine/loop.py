@@ -15,11 +15,12 @@ A broadcast is one heap entry: a `Flight` holds its sorted arrivals and moves on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from heapq import heappop, heappush, heapreplace
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 from typing import Any, Protocol
 
+from netsim.engine.deferred import Deferred
 from netsim.engine.plan import Plan
 from netsim.engine.workload import Submission
 from netsim.network import Drop, Inbound, Pass, Times, stream
@@ -27,6 +28,7 @@ from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
 from netsim.node.message import Message, Signed
 from netsim.node.misbehaviour import Program, participant
+from netsim.node.participant import Participant
 from netsim.scenario.model import Freeze
 from netsim.trace import (
     DROPS,
@@ -46,6 +48,8 @@ FOREVER = 1 << 62
 _LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partition", "down"))
 _UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
 _MOST_CHANGES = 1 << 30  # of one node's neighbours; they come before the crashes and starts of the same instant
+_NEVER = (FOREVER, 0, 0, 0)  # the key of no event
+POSTPONED = (-1, 0, 0, 0)  # stands for one where a message was given another time before its turn came
 _BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
 
 
@@ -68,6 +72,7 @@ class Flight:
 
     __slots__ = (
         "begun",
+        "claim",
         "departures",
         "index",
         "last",
@@ -77,6 +82,7 @@ class Flight:
         "receivers",
         "sent",
         "size",
+        "tag",
         "times",
     )
 
@@ -90,9 +96,13 @@ class Flight:
         departures: list[int],
         parts: list[tuple[int, ...]] | None,
         lost: frozenset[int] | None,
+        claim: tuple[int, ...] | None,
     ) -> None:
+        """`claim`: of a vote that may be counted later."""
         self.message = message
+        self.claim = claim
         self.size = message.size
+        self.tag = message.tag
         self.sent = sent
         self.times = times
         self.receivers = receivers
@@ -104,7 +114,7 @@ class Flight:
         self.last = len(times) - 1
 
 
-def _among(times: Times, places: list[int]) -> Times:
+def among(times: Times, places: list[int]) -> Times:
     """Those of the copies at some places."""
     return times if isinstance(times, int) else [times[place] for place in places]
 
@@ -164,14 +174,19 @@ class Node:
         self.queue: deque[tuple[int, int, Any]] = deque()  # (ready, kind, what), waiting for the CPU
         self.uplink = network.uplink(me, incarnation)
         self.downlink = network.downlink(me)
-        self.last = (-1, 0, 0, 0)  # key of the last event, to see one that comes too late
+        self.last = (-1, 0, 0, 0)  # the greatest key of its events, to see one that comes too late
+        self.previous = self.last  # the key of the last one
         clock = network.clocks[me]
         self._clock = None if clock.true else clock
+        self.verifying = plan.scenario.compute.verify  # ns
+        self.deferred = Deferred(self)
         self.held: dict[int, int] = {}  # by sender: until when the adversary has held back what came last
         self._loop = loop
         self._store = store
         self._codes = plan.codes
         self._kept = plan.kept
+        self._tells_deliveries = plan.kept[plan.codes["deliver"]]
+        self._verify = loop.identities.verify
         self._compute = plan.scenario.compute
         self._sequence = 0
         self._events = 0  # keys of what the node causes at itself
@@ -184,7 +199,7 @@ class Node:
         self._delivered: dict[int, list[int]] = {}
         self._repeated: dict[int, list[int]] = {}
         self._dropped: dict[int, list[int]] = {}
-        self._late: dict[tuple[int, int], int] = {}  # by sender and sequence: how far a message was moved
+        self.late: dict[tuple[int, int], int] = {}  # by sender and sequence: how far a message was moved
 
     # --- the World of the participant -----------------------------------------------------------------------------
 
@@ -198,6 +213,8 @@ class Node:
             return
         if self.me in receivers:
             raise ValueError(f"node {self.me} sends to itself")
+        if self.deferred.handing:
+            self.deferred.refuse("send")
         at = self.time + self.elapsed
         if at >= self._until:  # the work before it is not done when the node crashes, or the run ends
             return
@@ -225,6 +242,8 @@ class Node:
         self._loop.dispatch(self, sequence, at, begun, departures, receivers, message)
 
     def set_timer(self, name: str, delay: int) -> None:
+        if self.deferred.handing:
+            self.deferred.refuse("set a timer")
         self._events += 1
         self._timers[name] = self._events
         if self._clock is not None:
@@ -240,8 +259,8 @@ class Node:
         return self._loop.identities.sign(self.me, digest)
 
     def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
-        self.elapsed += self._compute.verify
-        return self._loop.identities.verify(node, digest, signature)
+        self.elapsed += self.verifying
+        return self._verify(node, digest, signature)
 
     def work(self, execute: int) -> None:
         self.elapsed += self._compute.execute * execute
@@ -301,6 +320,7 @@ class Node:
         plan = self._loop.plan
         self.incarnation = incarnation
         self._sequence = 0
+        self._events = incarnation << SEQUENCE_BITS
         self._rows = 0
         if incarnation:
             self.uplink = plan.network.uplink(self.me, incarnation, self._store.get(_BACKLOG))
@@ -309,12 +329,18 @@ class Node:
         self._begin(time)
         self.rng = stream(plan.scenario.seed, "node", self.me, incarnation)
         self._row("start", detail=incarnation)
-        self.participant = participant(self, plan.settings)
+        self.participant = self.program()
+        self.deferred.begin(self.participant)
         self.participant.start()
         self.free = time + self.elapsed
 
+    def program(self) -> Program:
+        """What runs at this node, made anew."""
+        return participant(self, self._loop.plan.settings)
+
     def rewire(self, time: int, peers: tuple[int, ...]) -> None:
         """The overlay gives this node other neighbours, whether it is up or down."""
+        self._interrupt(time)
         self.peers = peers
         if self.participant is not None:
             self._begin(time)
@@ -323,17 +349,19 @@ class Node:
 
     def freeze(self, time: int, until: int) -> None:
         """Do nothing for a while: what it had begun is done, and what comes waits for the CPU, in its order."""
+        self._interrupt(time)
         self._begin(time)
         self._row("freeze", detail=until - time)
         self.free = max(self.free, until)
 
     def crash(self, time: int) -> None:
         """Lose everything that is neither persisted nor already on the wire."""
+        self._interrupt(time)
         self._begin(time)
         self._until = FOREVER
-        for by in self._late.values():
+        for by in self.late.values():
             self._row("displaced", detail=by)
-        self._late.clear()
+        self.late.clear()
         self.participant = None
         for _, kind, what in self.queue:
             if kind == ARRIVAL:  # it has come, and nobody will take it up
@@ -348,6 +376,7 @@ class Node:
 
     def totals(self, time: int) -> None:
         """Write what this incarnation sent, took up and lost, and begin to count anew."""
+        self.deferred.attend(time)
         self._begin(time)
         self._until = FOREVER
         for kind, totals in (
@@ -363,21 +392,23 @@ class Node:
 
     def missed(self, end: int, by: int) -> None:
         """Something that was due before the end is not handled any more."""
+        self.deferred.attend(end)
         self._begin(end)
         self._until = FOREVER
         self._row("displaced", detail=by)
 
     def displaced(self, sender: int, sequence: int, by: int) -> None:
         """A message comes too late and is moved by so much; its own row will say so."""
-        self._late[sender, sequence] = by
+        self.late[sender, sequence] = by
 
     def drop(self, time: int, sender: int, sequence: int, flight: Flight, why: int) -> None:
         """A message is lost here."""
+        self.deferred.attend(time)
         total = self._dropped.setdefault(why, [0, 0])
         total[0] += 1
         total[1] += flight.size
         self._begin(time)
-        if self._late:
+        if self.late:
             self._tell_late(sender, sequence)
         if self._kept[self._codes["drop"]]:
             block, height, round_ = flight.message.about
@@ -385,6 +416,7 @@ class Node:
 
     def submit(self, submission: Submission, time: int) -> None:
         """Clients hand their transactions to this node, up or down (the load is open: they do not ask)."""
+        self.deferred.attend(time)
         self._begin(time)
         batch = submission.batch
         if self._kept[self._codes["submit"]]:
@@ -397,21 +429,23 @@ class Node:
 
     def deliver(self, time: int, ready: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
         """The CPU takes a message up."""
-        self._begin(time)
-        message = flight.message
-        tag = message.tag
-        total = self._delivered.get(tag)
+        self.deferred.attend(time)
+        self.time = time
+        self.elapsed = 0
+        self._cause = -1
+        total = self._delivered.get(flight.tag)
         if total is None:
-            total = self._delivered[tag] = [0, 0]
+            total = self._delivered[flight.tag] = [0, 0]
         total[0] += 1
         total[1] += flight.size
-        if self._late:
+        message = flight.message
+        if self.late:
             self._tell_late(sender, sequence)
-        if self._kept[self._codes["deliver"]]:
+        if self._tells_deliveries:
             name = _message(sender, sequence)
             block, height, round_ = message.about
             self._cause = self._rows
-            self._row("deliver", block, height, round_, sender, name, flight.size, tag)
+            self._row("deliver", block, height, round_, sender, name, flight.size, flight.tag)
             if flight.parts is not None:
                 self._hops(name, time, ready, flight, place)
         assert self.participant is not None
@@ -423,6 +457,7 @@ class Node:
         if self._timers.get(name) != event:
             return
         del self._timers[name]
+        self.deferred.attend(time)
         self._begin(time)
         if self._kept[self._codes["timer"]]:
             self._cause = self._rows
@@ -430,6 +465,31 @@ class Node:
         assert self.participant is not None
         self.participant.on_timer(name)
         self.free = time + self.elapsed
+
+    def count(self, votes: Iterable[tuple[int, int, int, int, Flight, int]]) -> None:
+        """The CPU has taken up these votes, each at its time; see `deferred`."""
+        delivered = self._delivered
+        assert isinstance(self.participant, Participant)
+        take = self.participant.on_vote
+        self._cause = -1
+        for self.time, _, sender, _, flight, _ in votes:
+            self.elapsed = 0
+            total = delivered.get(flight.tag)
+            if total is None:
+                total = delivered[flight.tag] = [0, 0]
+            total[0] += 1
+            total[1] += flight.size
+            take(sender, flight.message)  # type: ignore[arg-type]  # it has a claim, so it is signed
+
+    def _interrupt(self, time: int) -> None:
+        """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
+        self.deferred.attend(time)
+        left = self.deferred.resign()
+        if left:
+            self.free = left[0][0]
+            for _, ready, sender, sequence, flight, place in reversed(left):
+                self.queue.appendleft((ready, ARRIVAL, (sender, sequence, flight, place)))
+            self.wake_at(self.free)
 
     def is_set(self, name: str, event: int) -> bool:
         """Whether that very setting of a timer still stands."""
@@ -442,7 +502,7 @@ class Node:
 
     def _tell_late(self, sender: int, sequence: int) -> None:
         """The row right before that of an event that was moved."""
-        by = self._late.pop((sender, sequence), None)
+        by = self.late.pop((sender, sequence), None)
         if by is not None:
             self._row("displaced", detail=by)
 
@@ -499,16 +559,20 @@ class Node:
 class Loop:
     """The nodes of one process and the heap of their events."""
 
+    node = Node
+
     def __init__(
         self,
         plan: Plan,
         recorder: Recorder,
         identities: Identities,
         in_order: bool,
-        make: Callable[[Loop, int, int, int, Store], Node] = Node,
+        at_once: bool = False,
     ) -> None:
-        """`in_order`: the caller hands over every event in time, so none needs to be looked at for lateness. `make`:
-        what nodes are made by."""
+        """`in_order`: the caller hands over every event in time, so none needs to be looked at for lateness.
+
+        `at_once`: defer no delivery; it makes no difference but to the time that it takes.
+        """
         self.plan = plan
         self.recorder = recorder
         self.identities = identities
@@ -518,17 +582,18 @@ class Loop:
         self.news: list[tuple[bool, int, int, int]] = []  # (proposed, node, block, time), for who watches the run
         self.leave: Callable[[Node], bool] = lambda node: False  # whether this process ends with that node's crash
         self._in_order = in_order
-        self._make = make
         self._rules = plan.network.rules
         self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
         self.end = plan.scenario.duration
+        defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
+        self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
 
     # --- setting up -----------------------------------------------------------------------------------------------
 
     def add(self, me: int, store: Store, incarnation: int = 0, since: int = 0) -> Node:
         """Take a node in, from its `incarnation` on; what lies before `since` is another process's to tell."""
-        node = self.nodes[me] = self._make(self, me, incarnation, since, store)
+        node = self.nodes[me] = self.node(self, me, incarnation, since, store)
         for number, (start, crash) in enumerate(self.plan.lives[me][incarnation:], incarnation):
             if start is not None:
                 heappush(self.heap, (start, FAULT, me, 2 * number, me, number))
@@ -577,8 +642,8 @@ class Loop:
                 sender.incarnation,
                 sequence,
                 sent,
-                _among(begun, here),
-                _among(departures, here),
+                among(begun, here),
+                among(departures, here),
                 [receivers[place] for place in here],
                 message,
             )
@@ -614,9 +679,28 @@ class Loop:
             _each(departures, order),
             None if parts is None else [parts[place] for place in order],
             None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
+            message.claim if isinstance(message, self._counted) else None,
         )
         key = incarnation << SEQUENCE_BITS | sequence
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
+
+    def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
+        """Move the arrival at a process's only node to `until` or to the node's present, and count it as displaced.
+
+        It may have been passed over already, as one that another process had to handle.
+        """
+        if arrival in self.heap:
+            self.heap.remove(arrival)
+            heapify(self.heap)
+        time, _, sender, sequence, receiver, flight = arrival
+        node = self.nodes[receiver]
+        if any(entry[1:4] == (WORK, sender, sequence) and entry[0] >= node.since for entry in self.heap):
+            return  # it is in the node's downlink, and told when it is through
+        later = max(until, node.last[0] + 1)
+        node.displaced(sender, sequence, later - time)
+        self.recorder.displaced.extend((receiver, time, sender, sequence, later, *POSTPONED))
+        flight.times[0] = later
+        heappush(self.heap, (later, ARRIVAL, sender, sequence, receiver, flight))
 
     # --- running --------------------------------------------------------------------------------------------------
 
@@ -681,27 +765,32 @@ class Loop:
 
         Under the clock, what came when the end had passed is moved beyond it, and counted as that.
         """
-        for time, kind, _, _, receiver, what in self.heap:
+        left: list[tuple[int, int, int, int]] = []
+        for time, kind, sender, sequence, receiver, what in self.heap:
             if kind == ARRIVAL:
-                for late, node in zip(what.times[what.index :], what.receivers[what.index :], strict=True):
-                    self._missed(node, late)
+                ways = zip(what.times[what.index :], what.receivers[what.index :], strict=True)
+                left += ((late, sender, sequence, node) for late, node in ways)
             else:
-                self._missed(receiver, time)
+                left.append((time, sender, sequence, receiver))
+        for time, sender, sequence, receiver in sorted(left):
+            if time < self.end:
+                self.nodes[receiver].missed(self.end, self.end - time)
+                self.recorder.displaced.extend((receiver, time, sender, sequence, self.end, *_NEVER))
         for me in sorted(self.nodes):
             self.nodes[me].totals(self.end)
-
-    def _missed(self, node: int, time: int) -> None:
-        if time < self.end:
-            self.nodes[node].missed(self.end, self.end - time)
 
     def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:
         """The time at which an event is handled: its own, or the node's present if a later one came first."""
         key = (time, kind, sender, sequence)
         if key < node.last:
-            node.displaced(sender, sequence, node.last[0] - time)
-            time = node.last[0]
+            present = node.last[0]
+            if kind == ARRIVAL and present >= node.since:  # what such a message causes at once is no later than it
+                node.displaced(sender, sequence, present - time)
+                self.recorder.displaced.extend((node.me, time, sender, sequence, present, *node.previous))
+            time = present
         else:
             node.last = key
+        node.previous = key
         return time
 
     def _arrive(self, node: Node, time: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
@@ -744,6 +833,13 @@ class Loop:
             return
         if node.participant is None:
             node.drop(time, sender, sequence, flight, _DOWN)
+        elif (
+            not node.queue
+            and flight.claim is not None
+            and not node.late
+            and node.deferred.takes(time, sender, sequence, flight, place)
+        ):
+            pass
         elif node.free <= time and not node.queue:
             node.deliver(time, time, sender, sequence, flight, place)
         else:

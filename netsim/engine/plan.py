@@ -36,7 +36,8 @@ class Plan:
         self.kept = [kind not in left_out for kind in kinds]
         given = (fault for fault in scenario.faults if not isinstance(fault, Churn))
         self.faults: list[Fault] = [*given, *churn.crashes(scenario)]
-        self.lives = [_lives(self.faults, scenario.duration, node) for node in range(self.network.size)]
+        crashes = _crashes(self.faults, scenario.duration)
+        self.lives = [_lives(crashes.get(node, ()), scenario.duration) for node in range(self.network.size)]
         for name, lives in zip(self.network.names, self.lives, strict=True):
             if len(lives) > _MOST_LIVES:
                 raise ValueError(f"{name} crashes {len(lives) - 1} times; {_MOST_LIVES - 1} are the most")
@@ -81,6 +82,7 @@ class Plan:
             fidelity=fidelity,
             block_interval_ns=int(scenario.consensus.parameters["block_interval"]),
             weights=list(self.network.weights) if _mines(scenario) else [],
+            compute="measured" if scenario.compute.measured else "modelled",
         )
 
 
@@ -119,16 +121,21 @@ def _mines(scenario: Scenario) -> bool:
     return entry is not None and entry.weighs == "hash_rate"
 
 
-def _lives(faults: Sequence[Fault], duration: int, node: int) -> list[Life]:
+def _crashes(faults: Sequence[Fault], duration: int) -> dict[int, list[tuple[int, int]]]:
+    """By node: when each of its crashes begins and ends (ns), in no order."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for fault in faults:
+        if fault.kind == "crash":
+            for node in set(fault.nodes):
+                found.setdefault(node, []).append((fault.at, duration if fault.end is None else fault.end))
+    return found
+
+
+def _lives(crashes: Sequence[tuple[int, int]], duration: int) -> list[Life]:
     """A node's incarnations: overlapping crashes are one."""
-    crashes = sorted(
-        (fault.at, duration if fault.end is None else fault.end)
-        for fault in faults
-        if fault.kind == "crash" and node in fault.nodes
-    )
     lives: list[Life] = []
     start: int | None = 0
-    for at, end in crashes:
+    for at, end in sorted(crashes):
         if start is not None and at < start:  # it would crash before it is back: it stays down longer
             start = max(start, end)
             continue

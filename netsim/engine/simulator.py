@@ -7,15 +7,21 @@ from pathlib import Path
 from time import perf_counter
 
 from netsim import trace
+from netsim.engine.garbage import seldom_collected
 from netsim.engine.interrupt import ignore_further_interrupts
-from netsim.engine.loop import Loop, Memory, Node
+from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
+from netsim.engine.replay import ReplayLoop
 from netsim.engine.tally import Tally
 from netsim.engine.wave import Waves
 from netsim.node.identity import KeyedHash
 
 _SLICE_NS = 100_000_000  # logical time between two looks at the wall
 _SHOW_EVERY_S = 0.1
+NOTHING_TO_MEASURE = (
+    "`compute: measured` is what nodes take in real processes; emulate it, and `netsim replay RUN` simulates what was "
+    "measured there"
+)
 
 
 class NodeFailed(Exception):
@@ -26,19 +32,32 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
+@seldom_collected()
 def simulate(
-    plan: Plan, work: Path, observe: Callable[[int, Tally], None] | None = None, waves: bool = True
+    plan: Plan,
+    work: Path,
+    observe: Callable[[int, Tally], None] | None = None,
+    recorded: trace.Trace | None = None,
+    at_once: bool = False,
 ) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
-    Ctrl-C ends it early: the trace then holds what was done until then, and its fidelity is not `complete`. Raises
-    OSError where the files cannot be written, and NodeFailed. Without `waves` every event is handled by itself, with
-    the same result.
+    `recorded`: the trace of an earlier run of the plan, to do exactly what was done there. `at_once`: event by event,
+    without whatever is quicker and comes to the same. Ctrl-C ends it early: the trace then holds what was done until
+    then, and its fidelity is not `complete`. Raises OSError where the files cannot be written, ValueError where
+    computing is to be measured and was not, and NodeFailed.
     """
+    if plan.scenario.compute.measured and recorded is None:
+        raise ValueError(NOTHING_TO_MEASURE)
     recorder = trace.Recorder(work / "simulated")
-    spreading = Waves.of(plan, observe is not None) if waves else None
-    make = Node if spreading is None else spreading.node
-    loop = Loop(plan, recorder, KeyedHash(plan.scenario.seed), in_order=True, make=make)
+    identities = KeyedHash(plan.scenario.seed)
+    if recorded is not None and (len(recorded.costs) or len(recorded.displaced)):
+        loop: Loop = ReplayLoop(plan, recorder, identities, recorded)
+    else:
+        loop = Loop(plan, recorder, identities, in_order=True, at_once=at_once)
+        waves = None if at_once else Waves.of(plan, observe is not None)
+        if waves is not None:
+            loop.node = waves.node  # type: ignore[assignment]  # it makes them as the class does
     for node in range(plan.network.size):
         loop.add(node, Memory())
     loop.listen()

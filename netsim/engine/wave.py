@@ -95,11 +95,11 @@ class Present(Node):
         assert self.intent is not None
         (message, at, numbers), self.intent = self.intent, None
         (elapsed, self.elapsed), (events, self._events) = (self.elapsed, at - self.time), (self._events, numbers)
-        self.program.carry(message)
+        self.actor.carry(message)
         self.elapsed, self._events = elapsed, max(events, self._events)
 
     @property
-    def program(self) -> Participant:
+    def actor(self) -> Participant:
         """The participant: nobody misbehaves where waves are possible."""
         return cast("Participant", self.participant)
 
@@ -162,7 +162,7 @@ class Present(Node):
         """Handle a wave's message, at its time; returns the work that it cost (ns)."""
         self._begin(missed.times.item(self.me))
         self.mode = mode
-        self.program.learn(missed.senders.item(self.me), missed.message)
+        self.actor.learn(missed.senders.item(self.me), missed.message)
         self.mode = OPEN
         return self.elapsed
 
@@ -235,6 +235,8 @@ class Waves:
             scenario.trace == "full"
             or gossip.strategy.bulk is None
             or settings.protocol.unison is Consensus.unison
+            or settings.protocol.counted  # votes that may be handed over later
+            or scenario.compute.measured
             or settings.misbehaviour
             or any(plan.rewired.values())
             or not network.adversary.quiet
@@ -358,7 +360,7 @@ class Waves:
             return False
         work = compute.verify + compute.execute * sum(batch.count for batch in message.bodies)
         end = max(spread.end, last + work, origin.free)
-        apart = origin.program.consensus.apart(message)
+        apart = origin.actor.consensus.apart(message)
         if end >= before or not self.plan.network.rules.calm(at, end):
             return False
         if any(earliest <= end for node, earliest in apart.items() if node != origin.me):
@@ -379,7 +381,7 @@ class Waves:
                 if group not in self._speakers:
                     continue
                 speaker = self._speakers[group]
-            state = self._nodes[speaker].program.unison(message)
+            state = self._nodes[speaker].actor.unison(message)
             if state is None:
                 return None
             other = by_state.setdefault(state, group)
@@ -390,7 +392,7 @@ class Waves:
         for me in sorted(self._present):
             if me == origin.me:
                 continue
-            state = self._nodes[me].program.unison(message)
+            state = self._nodes[me].actor.unison(message)
             if state is None:
                 return None
             found = by_state.get(state)
@@ -423,7 +425,7 @@ class Waves:
             self._add(traffic)
         for me in apart:
             self._expect(nodes[me].learn(missed, REACTING), work)
-        origin.program.passed(message)
+        origin.actor.passed(message)
         for me in (origin.me, *apart):
             self.count(nodes[me])
             self._run[me] = len(self._waves)

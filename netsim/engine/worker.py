@@ -1,8 +1,8 @@
 """One process of an emulation: the same loop as the simulator's, fed from the broker.
 
 In lockstep it handles a window when it is granted one and has received every outbox up to the grant's marks. Under the
-clock it handles an event when the wall reaches its time. In both, wall time decides when an event is handled, never
-what comes of it.
+clock it handles an event when the wall has reached its time and nothing earlier can come any more (see `clock_pace`).
+In both, wall time decides when an event is handled, never what comes of it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from netsim import trace
 from netsim.engine import control
 from netsim.engine.broker import Endpoint
+from netsim.engine.clock_pace import LOOK_AGAIN_NS, Gaps, Inheritance, Lateness, Progress, Turn
 from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
-from netsim.engine.layout import Place
+from netsim.engine.inherited import inherit
+from netsim.engine.layout import Place, lookahead, slack
 from netsim.engine.lifeline import hold
 from netsim.engine.loop import FOREVER, Loop, Node
-from netsim.engine.plan import Plan
+from netsim.engine.promise import earliest_act
+from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
 from netsim.network import Times
-from netsim.node.identity import Ed25519
-from netsim.scenario import Scenario
 
 Wrap = Callable[[Transport, Place], Transport]
 
-_REPORT_EVERY_NS = 100_000_000  # clock pace: wall time between two reports
-_LATENESS_SAMPLES = 20_000
+_RECEIVE_EVERY_NS = 1_000_000  # clock pace: the longest that what has arrived waits for what is due
 NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL of sysexits.h)
 
 
@@ -45,15 +46,15 @@ NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL o
 class Job:
     """What a process is started with."""
 
-    scenario: Scenario
     place: Place
-    places: tuple[Place, ...]
+    common: bytes  # scenario and layout, see `inherited`
     endpoint: Endpoint
     token: str
     key: bytes
     work: Path
     lifeline: Connection
     wrap: Wrap | None = None  # tests put a broker that loses, or a machine that is slow, in here
+    board: Any = None  # clock pace: how far all processes are, in memory that they share; see `Progress`
 
 
 def main(job: Job) -> None:
@@ -66,7 +67,8 @@ def main(job: Job) -> None:
 async def _run(job: Job) -> None:
     transport: Transport
     try:
-        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}") as transport:
+        alone = job.board is None  # in lockstep nothing goes on in the process beside it
+        async with Mqtt(job.endpoint, f"{job.token}-{job.place.index}", alone) as transport:
             try:
                 await Worker(job, job.wrap(transport, job.place) if job.wrap else transport).run()
             except TransportLost:
@@ -90,12 +92,15 @@ class Worker:
         self._transport = transport
         self._topics = Topics(job.token)
         self._sealed = Sealed(job.key)
-        self._plan = Plan(job.scenario)
+        inherited = inherit(job.common)
+        self._plan = inherited.plan
         self._codec = self._plan.codec
         self._recorder = trace.Recorder(job.work / f"process-{self._me}")
-        clock = job.scenario.emulation.pace == "clock"
+        self._places = places = inherited.places
+        clock = self._plan.scenario.emulation.pace == "clock"
         self._clock = clock
-        self._loop = Loop(self._plan, self._recorder, Ed25519(job.scenario.seed), in_order=False)
+        loop = MeasuringLoop if self._plan.scenario.compute.measured else Loop
+        self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:
@@ -106,31 +111,31 @@ class Worker:
         if job.place.ends_with_crash:
             self._loop.leave = self._crash
         self._crashed = False
-        self._homes = _homes(job.places)
+        self._homes = _homes(places)
         self._sequence = 0  # of our outbox
-        self._received = [0] * len(job.places)
+        self._received = [0] * len(places)
         self._probes: set[int] = set()
         self._probing = True
         self._lost = 0
         self._gap: tuple[int, int, int] | None = None  # lockstep: what the broker lost, seen by what came after it
         self._rejected = 0
-        self._lateness: list[int] = []
+        self._lateness = Lateness()
         self._order = msgspec.msgpack.Decoder(Order)
         self._batch = msgspec.msgpack.Decoder(Batch)
         self._encoder = msgspec.msgpack.Encoder()
-        self._outboxes = {
-            self._topics.outbox(place.index): place.index for place in job.places if place.index != self._me
-        }
+        self._outboxes = {self._topics.outbox(place.index): place.index for place in places if place.index != self._me}
         self._grant: control.Grant | None = None
-        self._round = 0  # of the last grant
+        self._granted = 0  # the last grant's number
+        self._slack = slack(self._plan, job.place)
         self._finish: control.Finish | None = None
         self._epoch: int | None = None
         self._gone: set[int] = set()
-        self._predecessor = _predecessor(job.place, job.places)
+        self._predecessor = _predecessor(job.place, places)
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
-        self._loop.warm_up()
+        if self._clock:
+            self._loop.warm_up()
         gc.freeze()  # what is there now stays: no need to look through it again and again
         await self._transport.subscribe([*self._outboxes, self._topics.grant(self._me), self._topics.all])
         await self.say(control.Hello(self._me))
@@ -161,10 +166,10 @@ class Worker:
             return
         order = self._order.decode(payload)
         if isinstance(order, control.Grant):
-            if order.round <= self._round:
+            if order.number <= self._granted:
                 self._rejected += 1  # doubled or replayed
-            elif self._me in order.horizons:
-                self._round = order.round
+            else:
+                self._granted = order.number
                 self._grant = order
         elif isinstance(order, control.Probe):
             await self._publish(self._topics.outbox(self._me), Batch(self._me, 0, []))
@@ -215,10 +220,10 @@ class Worker:
     def _missing(self) -> list[tuple[int, int, int]]:
         if self._gap is not None:
             return [self._gap]
-        marks = self._grant.marks if self._grant else self._finish.marks if self._finish else []
+        marks = self._grant.marks if self._grant else self._finish.marks if self._finish else {}
         return [
             (process, self._received[process], mark)
-            for process, mark in enumerate(marks)
+            for process, mark in marks.items()
             if process != self._me and self._received[process] < mark
         ]
 
@@ -229,73 +234,110 @@ class Worker:
             await self._take(topic, data)
             if self._grant is not None and self._reached(self._grant.marks):
                 grant, self._grant = self._grant, None
-                self._loop.run(grant.horizons[self._me])
-                await self._report(grant.round, await self._send_outbox())
+                self._loop.run(grant.horizon)
+                await self._report(grant.number, await self._send_outbox())
                 if self._crashed:
                     await asyncio.Event().wait()  # until we are killed
             elif self._finish is not None and self._reached(self._finish.marks):
                 await self._end()
                 return
 
-    def _reached(self, marks: list[int]) -> bool:
+    def _reached(self, marks: dict[int, int]) -> bool:
         received = self._received
-        return all(received[process] >= mark for process, mark in enumerate(marks) if process != self._me)
+        return all(received[process] >= mark for process, mark in marks.items() if process != self._me)
 
     # --- clock pace -----------------------------------------------------------------------------------------------
 
     async def _run_by_the_clock(self) -> None:
         kick = asyncio.Event()
+        places = self._places
+        emulation = self._plan.scenario.emulation
+        self._progress = progress = Progress(self._job.board, self._me, places, lookahead(self._plan, places))
+        self._turn = turn = Turn(progress, emulation.patience / emulation.dilation)
+        gaps = Gaps(self._me, len(places))
+        heir = None
+        if self._predecessor is not None:
+            heir = Inheritance(progress, self._predecessor, self._job.place.since, self._loop)
+        asleep_until = -1  # logical time
+        gc.disable()  # it is done in gaps
 
         async def receive() -> None:
             async for topic, data in self._transport.messages():
                 await self._take(topic, data)
+                process = self._outboxes.get(topic)
+                if process is not None:
+                    if heir is not None:
+                        heir.took(process, self._received[process])
+                        heir.settle()
+                    progress.took(process, self._received[process], self._loop.next())
+                    if self._loop.next() >= asleep_until and not turn.awaited:
+                        continue  # it is for later
+                elif heir is not None:
+                    heir.settle()
                 kick.set()
 
-        dilation = self._plan.scenario.emulation.dilation
-        end = self._plan.scenario.duration
-        reported = 0
-        finished = False
         with Alarm() as alarm:
             receiving = asyncio.create_task(receive())
             receiving.add_done_callback(lambda _: kick.set())
             try:
+                due: int | None = FOREVER
                 while self._finish is None:
                     kick.clear()
-                    wall = time.monotonic_ns()
-                    due = FOREVER
-                    if self._epoch is not None and not finished:
-                        now = int((wall - self._epoch) / dilation)
-                        held = self._is_held(now)
-                        if not held:
-                            self._handle_due(now, dilation)
-                        await self._send_outbox()
-                        finished = now >= end and not held
-                        if wall - reported > _REPORT_EVERY_NS or self._crashed or finished:
-                            reported = wall
-                            await self._report(int(finished), {}, now)
+                    if self._epoch is not None and due is not None:
+                        asleep_until = -1
+                        due = await self._handle_due(self._epoch)
+                        wall = time.monotonic_ns()
+                        if due is None or self._crashed or gaps.has_come(wall, due):
+                            now = int((wall - self._epoch) / emulation.dilation)
+                            await self._report(int(due is None), {}, now)
+                            gaps.used(wall)
                         if self._crashed:
-                            await asyncio.Event().wait()
-                        if not finished and not held:
-                            due = self._epoch + int(min(self._loop.next(), end) * dilation)
-                            due = min(due, reported + _REPORT_EVERY_NS)
-                    await self._wait(alarm, kick, due, receiving)
+                            await asyncio.Event().wait()  # until we are killed
+                        asleep_until = self._loop.next()
+                        if due is not None:
+                            due = min(due, gaps.look_again(wall))
+                    await self._wait(alarm, kick, FOREVER if due is None else due, receiving)
                 await self._reach_marks(kick, receiving)
             finally:
                 receiving.cancel()
         await self._end()
 
-    def _is_held(self, now: int) -> bool:
+    async def _handle_due(self, epoch: int) -> int | None:
+        """Handle what is due. The wall time at which to look again, None at the run's end."""
+        loop, dilation, end = self._loop, self._plan.scenario.emulation.dilation, self._loop.end
+        received = time.monotonic_ns()
+        while True:
+            following = min(loop.next(), end)
+            if self._is_held(following):
+                return FOREVER
+            due = epoch + int(following * dilation)
+            wall = time.monotonic_ns()
+            if wall < due:
+                return due
+            if wall - received > _RECEIVE_EVERY_NS:
+                await asyncio.sleep(0)  # the socket is read
+                await asyncio.sleep(0)  # what it held is taken up
+                received = time.monotonic_ns()
+                continue
+            until = self._turn.until(max(int((wall - epoch) / dilation), following), following)
+            if self._turn.awaited:
+                return wall + LOOK_AGAIN_NS
+            if following == end:
+                return None
+            self._lateness.add(wall - due)
+            loop.run(min(until, self._job.place.since) if following < self._job.place.since else until)
+            if self._crashed:
+                self._progress.close()
+            await self._send_outbox()
+            self._progress.handled(following, self._sequence, loop.next())
+            if self._crashed:
+                self._progress.leave()  # before the coordinator hears of it, and kills us
+                return wall
+
+    def _is_held(self, time: int) -> bool:
         """A successor must not take its node over before the process that held it is dead."""
         held_by = self._predecessor
-        return held_by is not None and held_by not in self._gone and now >= self._job.place.since
-
-    def _handle_due(self, now: int, dilation: float) -> None:
-        assert self._epoch is not None
-        due = self._loop.next()
-        if due <= now:
-            if len(self._lateness) < _LATENESS_SAMPLES:
-                self._lateness.append(time.monotonic_ns() - self._epoch - int(due * dilation))
-            self._loop.run(now + 1)
+        return held_by is not None and held_by not in self._gone and time >= self._job.place.since
 
     async def _wait(self, alarm: Alarm, kick: asyncio.Event, due: int, receiving: asyncio.Task[None]) -> None:
         """Until the wall reaches `due` or something arrives."""
@@ -366,14 +408,15 @@ class Worker:
         self._sequence += 1
         await self._publish(self._topics.outbox(self._me), Batch(self._me, self._sequence, envelopes))
 
-    async def _report(self, round_: int, caused: dict[int, int], now: int | None = None) -> None:
+    async def _report(self, grant: int, caused: dict[int, int], now: int | None = None) -> None:
         """Write everything down, then say where we stand."""
         for store in self._stores:
             store.flush()
         self._recorder.flush()
         news, self._loop.news = self._loop.news, []
         following = self._loop.next() if now is None else now
-        await self.say(control.Report(self._me, round_, following, self._sequence, caused, news, self._crashed))
+        acts = following if now is not None or not self._slack else earliest_act(self._loop.heap, self._slack)
+        await self.say(control.Report(self._me, grant, following, acts, self._sequence, caused, news, self._crashed))
 
     async def _publish(self, topic: str, what: msgspec.Struct) -> None:
         await self._transport.publish(topic, self._sealed.close(topic, self._encoder.encode(what)))
@@ -385,7 +428,7 @@ class Worker:
     async def _end(self) -> None:
         self._loop.finish()
         self._recorder.close()
-        await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness, self._loop.news))
+        await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness.sample, self._loop.news))
 
 
 def _listed(times: Times) -> list[int]:

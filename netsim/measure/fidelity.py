@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -23,8 +23,9 @@ _HANDLED_TOTALS = ("delivered", "dropped")
 
 
 class Fidelity(TypedDict):
-    """The verdict and all that it rests on. `lateness_ms` is on the wall, everything else in the scenario's time.
+    """The verdict and all that it rests on. Lateness is on the wall, everything else in the scenario's time.
 
+    `timer_lateness_ms` is that of a process which did nothing but wait for a timer meanwhile: what the machine costs.
     `displaced_finalisations_share` is None where the trace holds no chain of causes (levels other than `full`) or no
     finalisation.
     """
@@ -37,10 +38,13 @@ class Fidelity(TypedDict):
     displacement_ms: Dist
     displaced_finalisations_share: float | None
     lateness_ms: Dist
+    timer_lateness_ms: Dist
     broker_lost: int
     dilation: float
     lookahead_ms: float | None
     rounds: int
+    compute: Literal["modelled", "measured"]
+    verified: NotRequired[Literal["equal", "differs"]]  # there where a second simulation was asked for
 
 
 def fidelity(events: Events, blocks: Blocks) -> Fidelity:
@@ -49,8 +53,9 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
     displacements = np.sort(events.of("displaced")[:, DETAIL])
     count = len(displacements)
     share = count / max(_handled(events), count, 1)
-    return Fidelity(
-        verdict=_verdict(seen, displacements, share),
+    replayed_otherwise = events.header.engine == "simulate" and seen.twin == "differs"
+    judged = Fidelity(
+        verdict="invalid" if replayed_otherwise else _verdict(seen, displacements, share),
         twin=seen.twin,
         pace=seen.pace,
         displaced=count,
@@ -58,20 +63,26 @@ def fidelity(events: Events, blocks: Blocks) -> Fidelity:
         displacement_ms=dist_ms(displacements),
         displaced_finalisations_share=_displaced_finalisations_share(events, blocks),
         lateness_ms=dist_ms(np.asarray(seen.lateness_ns, np.int64)),
+        timer_lateness_ms=dist_ms(np.asarray(seen.timer_lateness_ns, np.int64)),
         broker_lost=seen.broker_lost,
         dilation=seen.dilation,
         lookahead_ms=None if seen.lookahead_ns is None else ms(seen.lookahead_ns),
         rounds=seen.rounds,
+        compute=events.header.compute,
     )
+    if seen.verified is not None:
+        judged["verified"] = seen.verified
+    return judged
 
 
 def _verdict(seen: trace.Fidelity, displacements: NDArray[np.int64], share: float) -> Verdict:
     """`exact`, `valid` or `degraded` by the displaced events; `invalid` where the run cannot be trusted at all.
 
     With no event displaced, an emulation that differs from its twin is a defect of netsim, whatever its pace: its
-    figures say nothing about the protocol. In lockstep a displaced event is one too.
+    figures say nothing about the protocol. In lockstep a displaced event is one too. A simulation that another process
+    does not repeat depends on more than its scenario.
     """
-    if seen.broker_lost or not seen.complete:
+    if seen.broker_lost or not seen.complete or seen.verified == "differs":
         return "invalid"
     if not len(displacements):
         if seen.twin == "differs":

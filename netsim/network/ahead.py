@@ -25,34 +25,42 @@ _FIRST_ROWS = 8  # then twice as many each time: who says little costs little
 
 
 class Draws:
-    """The 64-bit draws of one incarnation of a sender: by place of the receiver, sequence, and purpose."""
+    """The 64-bit draws of one incarnation of a sender: by place of the receiver, sequence, and purpose.
+
+    The keys of a flow are made when something is first drawn for it: a sender speaks to few of all the nodes there are.
+    """
+
+    __slots__ = ("_among", "_keys", "_owner", "_receivers", "_seed")
 
     def __init__(self, seed: int, sender: int, incarnation: int, receivers: Sequence[int]) -> None:
         """`receivers`: the node at each place."""
         self._seed = seed
         self._owner = (sender, incarnation)
         self._receivers = receivers
-        self._keys: dict[str, NDArray[np.uint64]] = {}
-        self._numbers: dict[str, list[int]] = {}  # the same keys
+        self._keys: dict[tuple[str, int], int] = {}  # by purpose and place
+        self._among: dict[tuple[str, bytes], NDArray[np.uint64]] = {}  # the same for several places at once
 
     def one(self, place: int, sequence: int, purpose: str) -> int:
         """A single draw."""
-        keys = self._numbers.get(purpose)
-        if keys is None:
-            keys = self._numbers[purpose] = self._keys_for(purpose).tolist()
-        return draw(keys[place], sequence)
+        found = self._keys.get((purpose, place))
+        if found is None:
+            found = key(self._seed, purpose, *self._owner, self._receivers[place])
+            self._keys[purpose, place] = found
+        return draw(found, sequence)
 
     def many(self, places: NDArray[np.intp], sequences: NDArray[np.uint64], purpose: str) -> NDArray[np.uint64]:
         """A table of draws with a row for each sequence and a column for each place."""
-        return draw_array(self._keys_for(purpose)[places], sequences[:, None])
+        return draw_array(self._keys_for(places, purpose), sequences[:, None])
 
-    def _keys_for(self, purpose: str) -> NDArray[np.uint64]:
-        keys = self._keys.get(purpose)
+    def _keys_for(self, places: NDArray[np.intp], purpose: str) -> NDArray[np.uint64]:
+        among = places.tobytes()
+        keys = self._among.get((purpose, among))
         if keys is None:
             import numpy as np
 
-            keys = children(key(self._seed, purpose, *self._owner), np.array(self._receivers, np.uint64))
-            self._keys[purpose] = keys
+            receivers = self._receivers
+            owners = np.array([receivers[place] for place in places.tolist()], np.uint64)
+            keys = self._among[purpose, among] = children(key(self._seed, purpose, *self._owner), owners)
         return keys
 
 
@@ -69,15 +77,16 @@ class Layer(Protocol):
 
 
 class Delays:
-    """A layer: the sum of some legs' delays, in ns."""
+    """A layer: the sum of some legs' delays, in ns. One serves all senders that are placed alike."""
 
-    def __init__(self, legs: Sequence[Legs]) -> None:
-        """`legs` for each place."""
+    def __init__(self, legs: Sequence[Legs], kinds: Sequence[int]) -> None:
+        """`legs` for each kind of receiver, and the kind of the receiver at each place."""
         self._legs = legs
+        self._kinds = kinds
 
     def one(self, draws: Draws, place: int, sequence: int) -> int:
         total = 0
-        for leg in self._legs[place]:
+        for leg in self._legs[self._kinds[place]]:
             total += leg.fixed
             for purpose, table in leg.drawn:
                 total += table.at(draws.one(place, sequence, purpose))
@@ -87,12 +96,13 @@ class Delays:
         import numpy as np
 
         table = np.empty((len(sequences), len(places)), np.int64)
+        among = np.array(places, np.intp)
         alike: dict[Legs, list[int]] = {}
         for column, place in enumerate(places):
-            alike.setdefault(self._legs[place], []).append(column)
+            alike.setdefault(self._legs[self._kinds[place]], []).append(column)
         for legs, columns in alike.items():
-            draw = partial(draws.many, np.array(places, np.intp)[columns], sequences)
-            table[:, columns] = sum(leg.delays(draw) for leg in legs)
+            draw = partial(draws.many, among if len(alike) == 1 else among[columns], sequences)
+            table[:, slice(None) if len(alike) == 1 else columns] = sum(leg.delays(draw) for leg in legs)
         return table
 
 

@@ -44,7 +44,8 @@ class Edges:
         self.packet = PACKET_BYTES
         self._alike: list[tuple[Path, NDArray[np.int64]]] = []
         self._path_of = np.zeros(len(order), np.int64)
-        kinds = network.kinds()
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(network.kinds))}
+        kinds = np.array([numbers[kind] for kind in network.kinds], np.int64)
         both = kinds[self.sources] * (int(kinds.max(initial=0)) + 1) + kinds[self.targets]
         for number, which in enumerate(np.unique(both).tolist()):
             edges = np.flatnonzero(both == which)

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from netsim.network.ahead import Ahead, Delays, Draws, Layer, Luck
 from netsim.network.link import serialisation
 from netsim.network.loss import Loss
-from netsim.network.path import Parts
+from netsim.network.path import Parts, Path
 from netsim.network.window import Window
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Inbound:
         self.receivers = tuple(receivers)
         self.places = {receiver: place for place, receiver in enumerate(self.receivers)}
         self.parts = parts
+        # Receivers are told apart by how they are placed: there are few kinds of them, and as many kinds of senders.
+        numbers: dict[tuple[str, str], int] = {}
+        self.kinds = [numbers.setdefault(network.kinds[receiver], len(numbers)) for receiver in self.receivers]
+        self.samples = [self.receivers[self.kinds.index(kind)] for kind in range(len(numbers))]  # one of each kind
+        self._routes: dict[tuple[str, str], _Routes] = {}  # by the sender's kind
         self._sources: dict[tuple[int, int], _Source] = {}
 
     def arrive(
@@ -83,45 +88,71 @@ class Inbound:
     def _source(self, sender: int, incarnation: int) -> _Source:
         source = self._sources.get((sender, incarnation))
         if source is None:
-            source = self._sources[sender, incarnation] = _Source(self, sender, incarnation)
+            kind = self.network.kinds[sender]
+            routes = self._routes.get(kind)
+            if routes is None:
+                routes = self._routes[kind] = _Routes(self, sender)
+            source = self._sources[sender, incarnation] = _Source(self, routes, sender, incarnation)
         return source
+
+
+class _Routes:
+    """The paths from all senders that are placed alike to the receivers here, and what holds for all of them."""
+
+    def __init__(self, inbound: Inbound, sender: int) -> None:
+        """`sender`: one of them."""
+        network, kinds = inbound.network, inbound.kinds
+        self.paths = paths = [network.path(sender, receiver) for receiver in inbound.samples]  # by kind of receiver
+        self.kinds = kinds  # by place
+        self.ordered = network.transport == "stream"
+        self.constant = all(path.constant is not None for path in paths)
+        self.queued = any(path.bandwidth is not None for path in paths)
+        self.congested = any(path.strain is not None for path in paths)
+        self.lossy = any(path.loss is not None for path in paths)
+        self.steady = all(path.loss is None or path.loss.steady for path in paths)
+        self.whole = not (inbound.parts or self.queued or self.congested or self.lossy)
+        # The largest message that waits for no window.
+        self.unhindered = min((path.window.unhindered for path in paths if path.window), default=_ANY_SIZE)
+        self.layers: list[Layer]
+        if self.whole:
+            self.layers = [Delays([path.legs for path in paths], kinds)]
+        else:
+            self.layers = [Delays([(path.legs[part],) for path in paths], kinds) for part in range(3)]
+        if self.lossy:
+            self.layers.append(Luck())
+
+    def to(self, place: int) -> Path:
+        """The way to the receiver at a place."""
+        return self.paths[self.kinds[place]]
 
 
 class _Source:
     """What one incarnation of a sender sends here: the state of its flows.
 
     Messages mostly go to the same receivers as the one before, so the state of those flows is kept in their order, in
-    lists that are made anew as a whole: that is several times faster than a look-up for each copy.
+    lists that are made anew as a whole: that is several times faster than a look-up for each copy. What is not needed
+    for the receivers of a message is not made: most nodes never hear most others.
     """
 
-    def __init__(self, inbound: Inbound, sender: int, incarnation: int) -> None:
-        network, receivers = inbound.network, inbound.receivers
+    def __init__(self, inbound: Inbound, routes: _Routes, sender: int, incarnation: int) -> None:
         self._place = inbound.places
         self._in_parts = inbound.parts
-        self._ordered = network.transport == "stream"
-        self._paths = paths = [network.path(sender, receiver) for receiver in receivers]
-        self._constant = all(path.constant is not None for path in paths)
-        self._queued = any(path.bandwidth is not None for path in paths)
-        self._congested = any(path.strain is not None for path in paths)
-        self._lossy = any(path.loss is not None for path in paths)
-        self._steady = all(path.loss is None or path.loss.steady for path in paths)
-        self._whole = not (self._in_parts or self._queued or self._congested or self._lossy)
-        # The largest message that waits for no window.
-        self._unhindered = min((path.window.unhindered for path in paths if path.window), default=_ANY_SIZE)
+        self._routes = routes
+        self._ordered = routes.ordered
+        self._constant = routes.constant
+        self._queued = routes.queued
+        self._congested = routes.congested
+        self._lossy = routes.lossy
+        self._steady = routes.steady
+        self._whole = routes.whole
+        self._unhindered = routes.unhindered
         self._windows: dict[int, Window] = {}  # by place
-        self._layers: list[Layer]
-        if self._whole:
-            self._layers = [Delays([path.legs for path in paths])]
-        else:
-            self._layers = [Delays([(path.legs[part],) for path in paths]) for part in range(3)]
-        if self._lossy:
-            self._layers.append(Luck())
-        self._draws = Draws(network.seed, sender, incarnation, receivers)
-        self._neighbours = sorted(inbound.places[peer] for peer in network.peers[sender] if peer in inbound.places)
+        self._draws = Draws(inbound.network.seed, sender, incarnation, inbound.receivers)
+        self._peers = inbound.network.peers[sender]
         # By place, but for the flows of the latest message: the previous arrival (in datagrams none, and so 0), and the
-        # end of the queue before the backbone.
-        self._arrived = [0] * len(receivers)
-        self._queue_end = [0] * len(receivers)
+        # end of the queue before the backbone; 0 where there is none.
+        self._arrived: dict[int, int] = {}
+        self._queue_end: dict[int, int] = {}
         # Of the latest message, in the order of its receivers:
         self._receivers: list[int] = []
         self._places: list[int] = []
@@ -198,7 +229,9 @@ class _Source:
     def _rows(self, sequence: int) -> list[list[int]]:
         """What each layer has for the receivers of this message."""
         if self._ahead is None:
-            return [[layer.one(self._draws, place, sequence) for place in self._places] for layer in self._layers]
+            return [
+                [layer.one(self._draws, place, sequence) for place in self._places] for layer in self._routes.layers
+            ]
         rows = self._ahead.rows(sequence)
         columns = self._columns
         return rows if columns is None else [[row[column] for column in columns] for row in rows]
@@ -211,10 +244,10 @@ class _Source:
         times: list[int] = []
         parts: list[Parts] = []
         for place, departure, begin, delay in zip(self._places, departures, begins, self._delays, strict=True):
-            time = max(begin + delay, self._arrived[place])
+            time = max(begin + delay, self._arrived.get(place, 0))
             self._arrived[place] = time
             times.append(time)
-            up, span, down = (leg.fixed for leg in self._paths[place].legs)
+            up, span, down = (leg.fixed for leg in self._routes.to(place).legs)
             parts.append((up, span, begin - departure, down, time - begin - up - span - down))
         if size > self._unhindered or min(departures) < self._held_until:
             self._free, self._held_until = -1, max(self._held_until, *times)
@@ -227,14 +260,14 @@ class _Source:
         begins = []
         for place, departure in zip(self._places, departures, strict=True):
             window = self._windows.get(place)
-            if window is None and (slow_start := self._paths[place].window) is not None:
+            if window is None and (slow_start := self._routes.to(place).window) is not None:
                 window = self._windows[place] = Window(slow_start)
             begins.append(departure if window is None else departure + window.wait(departure, size))
         return begins
 
     def _through_strain(self, ready: list[int], spans: list[int]) -> list[int]:
         """The backbone's delays and what congestion adds to them."""
-        hours = [self._paths[place].strain for place in self._places]
+        hours = [self._routes.to(place).strain for place in self._places]
         return [
             span if hour is None else span + hour.delay(begin)
             for span, begin, hour in zip(spans, ready, hours, strict=True)
@@ -282,40 +315,46 @@ class _Source:
         old, new = self._places, [self._place[receiver] for receiver in receivers]
         self._receivers = list(receivers)
         self._places = new
+        routes = self._routes
         if self._constant:
-            self._delays = [self._paths[place].minimum or 1 for place in new]
+            self._delays = [routes.to(place).minimum or 1 for place in new]
             if self._in_parts:
-                self._parts = [parts for place in new if (parts := self._paths[place].constant) is not None]
+                self._parts = [parts for place in new if (parts := routes.to(place).constant) is not None]
             return
-        for place, time in zip(old, self._times, strict=True):
-            self._arrived[place] = time
-        self._times = [self._arrived[place] for place in new]
+        arrived = self._arrived
+        if self._ordered:
+            arrived.update(zip(old, self._times, strict=True))
+        self._times = [arrived.get(place, 0) for place in new]
         if self._queued:
-            for place, end in zip(old, self._ends, strict=True):
-                self._queue_end[place] = end
-            self._ends = [self._queue_end[place] for place in new]
-            self._bandwidths = [self._paths[place].bandwidth for place in new]
+            self._queue_end.update(zip(old, self._ends, strict=True))
+            self._ends = [self._queue_end.get(place, 0) for place in new]
+            self._bandwidths = [routes.to(place).bandwidth for place in new]
         if self._lossy:
-            self._losses = [self._paths[place].loss for place in new]
+            self._losses = [routes.to(place).loss for place in new]
             self._odds_size = 0
         self._ahead = self._drawn_ahead(new)
         if self._ahead is not None:
             columns = [self._ahead.columns[place] for place in new]
-            self._columns = None if columns == list(self._ahead.columns.values()) else columns
+            self._columns = None if len(columns) == len(self._ahead.columns) and columns == sorted(columns) else columns
 
     def _drawn_ahead(self, places: list[int]) -> Ahead | None:
         """The draws that hold these places; None where it is cheaper to draw for a message alone."""
         fewest = len(places) * _SPARSE
-        if len(self._neighbours) <= fewest and set(places).issubset(self._neighbours):
+        if len(self._neighbours) <= fewest and self._neighbours.issuperset(places):
             return self._gossip
-        return self._everybody if len(self._paths) <= fewest else None
+        return self._everybody if len(self._place) <= fewest else None
+
+    @cached_property
+    def _neighbours(self) -> frozenset[int]:
+        """The places of the sender's neighbours in the overlay."""
+        return frozenset(self._place[peer] for peer in self._peers if peer in self._place)
 
     @cached_property
     def _gossip(self) -> Ahead:
         """For messages to neighbours in the overlay."""
-        return Ahead(self._draws, self._layers, self._neighbours)
+        return Ahead(self._draws, self._routes.layers, sorted(self._neighbours))
 
     @cached_property
     def _everybody(self) -> Ahead:
         """For messages to anyone."""
-        return Ahead(self._draws, self._layers, range(len(self._paths)))
+        return Ahead(self._draws, self._routes.layers, range(len(self._place)))

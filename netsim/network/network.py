@@ -29,8 +29,9 @@ _NS_PER_MS = 10**6
 class Network:
     """The network of one scenario. It has no state of its own: the ends of the links that it gives out have.
 
-    `names`, `node_sites` (indices into `sites`), `weights` (millionths) and `peers` are by node, 0 … n−1; a node's
-    `peers` are its neighbours in the overlay, in cyclic order from the node itself on.
+    `names`, `node_sites` (indices into `sites`), `weights` (millionths), `peers` and `kinds` are by node, 0 … n−1; a
+    node's `peers` are its neighbours in the overlay, in cyclic order from the node itself on. Nodes of one site with
+    one access are of one of the `kinds`: they are placed alike, and pairs of nodes placed alike share a path.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -54,8 +55,7 @@ class Network:
         self.adversary = Adversary([fault for fault in scenario.faults if isinstance(fault, Asynchrony)], scenario.seed)
         self.clocks = [Clock.of(scenario.clocks, scenario.seed, node) for node in range(self.size)]
         self._scenario = scenario
-        # Nodes of one site with one access are placed alike, and pairs of nodes placed alike share a path.
-        self._kinds = [(node.site, node.access) for node in scenario.nodes]
+        self.kinds = [(node.site, node.access) for node in scenario.nodes]
         degradations = [fault for fault in scenario.faults if isinstance(fault, Degrade)]
         self._spans = Spans(scenario.backbone, scenario.sites, scenario.seed, degradations)
         self._paths: dict[tuple[tuple[str, str], tuple[str, str]], Path] = {}
@@ -86,23 +86,20 @@ class Network:
         """A node's access profile."""
         return self._access(node)
 
-    def kinds(self) -> NDArray[np.int64]:
-        """By node, a number for how it is placed: pairs of nodes with equal numbers share a path."""
-        import numpy as np
-
-        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(self._kinds))}
-        return np.array([numbers[kind] for kind in self._kinds], np.int64)
-
     def minimum(self, a: int, b: int) -> int:
         """The least one-way delay from a to b, from sending to b's access point, in ns; loss and queues only add.
 
         It may be 0, and a copy takes 1 ns all the same.
         """
-        return self._least[self._kinds[a][1]] + self.path(a, b).minimum
+        return self._least[self.kinds[a][1]] + self.path(a, b).minimum
 
     def after_departure(self, a: int, b: int) -> int:
         """The part of `minimum` that is left when a copy has departed."""
         return self.path(a, b).minimum
+
+    def last_mile(self, node: int) -> int:
+        """The least time from a copy's arrival at a node's access point until it is through, in ns."""
+        return self._least[self.kinds[node][1]]
 
     def median(self, a: int, b: int) -> int:
         """The sum of the median delays of the way's parts, in ns, up to delivery, for a small message by itself.
@@ -132,7 +129,7 @@ class Network:
 
     def path(self, a: int, b: int) -> Path:
         """The way from a to b. Raises ValueError where its delay is not given and a location is missing."""
-        ends = self._kinds[a], self._kinds[b]
+        ends = self.kinds[a], self.kinds[b]
         path = self._paths.get(ends)
         return self._find(*ends) if path is None else path
 
@@ -163,7 +160,7 @@ class Network:
         return self._scenario.access[self._scenario.nodes[node].access]
 
     def _delivered_least(self, a: int, b: int) -> int:
-        return self.minimum(a, b) + self._least[self._kinds[b][1]]
+        return self.minimum(a, b) + self._least[self.kinds[b][1]]
 
     def _arrivals(self, a: int, b: int, size: int, departures: list[int]) -> list[int]:
         """When copies reach b's access point, each as the first of its flow; −1: lost."""
@@ -178,7 +175,7 @@ class Network:
         import numpy as np
 
         numbers = np.arange(len(departures), dtype=np.uint64)
-        delays = Delays([path.legs]).many(Draws(self.seed, a, 0, (b,)), [0], numbers)[:, 0].tolist()
+        delays = Delays([path.legs], [0]).many(Draws(self.seed, a, 0, (b,)), [0], numbers)[:, 0].tolist()
         work = 0 if path.bandwidth is None else serialisation(size, path.bandwidth)
         return [departure + (delay + work or 1) for departure, delay in zip(departures, delays, strict=True)]
 

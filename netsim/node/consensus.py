@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from netsim.node.chain import Chain
 from netsim.node.context import Context
 from netsim.node.mempool import Mempool
-from netsim.node.message import Message
+from netsim.node.message import Message, Signed
 
 
 def tolerated(validators: int) -> int:
@@ -17,10 +17,14 @@ def tolerated(validators: int) -> int:
     return (validators - 1) // 3
 
 
+ANY_NUMBER = 1 << 30  # an answer of `Consensus.unmoved_by`: what comes late changes nothing
+
+
 class Consensus(ABC):
     """The base of all protocols. It is called with one thing at a time, and answers by calling its `context`."""
 
     messages: ClassVar[tuple[type[Message], ...]]  # every message type that it sends; tags from 16 to 109
+    counted: ClassVar[tuple[type[Signed], ...]] = ()  # those of them for which `unmoved_by` may be more than 0
     records: ClassVar[dict[str, str]] = {}  # its own kinds of trace rows, each with a sentence
 
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
@@ -63,6 +67,15 @@ class Consensus(ABC):
     def apart(self, message: Message) -> Mapping[int, int]:
         """Who reacts to this block message by more than rows: by node, the earliest time (ns) at which it may act."""
         return {}
+
+    def unmoved_by(self, message: Signed) -> int:
+        """How many more messages with this claim (type and slot), whoever signs them, this node may be handed without
+        any reaction: it sends nothing, sets and cancels no timer, and is charged for nothing but the signature's check;
+        what it counts, records and rejects is its own. 0 is always right.
+
+        The answer holds until something else happens here: other messages with answers of their own may come between.
+        """
+        return 0
 
     @property
     def leader(self) -> int | None:

@@ -7,6 +7,7 @@ without exchanging any; whoever knows the seed can sign as anybody. Never use th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
@@ -92,6 +93,11 @@ class Ed25519(_Remembering):
         except InvalidSignature:
             return False
         return True
+
+    def know(self, nodes: Iterable[int]) -> None:
+        """Make the public keys of nodes now, each with its first use, which takes longer than the others."""
+        for node in nodes:
+            self._check(node, bytes(32), bytes(SIGNATURE_SIZE))
 
     def _private_key(self, node: int) -> Ed25519PrivateKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

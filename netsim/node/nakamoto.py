@@ -78,6 +78,7 @@ from netsim.node.fields import Natural
 from netsim.node.forms import BlockMessage
 from netsim.node.heaviest import REORGANISED, Heaviest
 from netsim.node.lottery import exponential
+from netsim.node.membership import members, total_weight
 from netsim.node.mempool import Mempool
 from netsim.node.message import Message
 
@@ -137,9 +138,9 @@ class Nakamoto(Consensus):
         self.block_size: int = parameters["block_size"]
         self.filler: int = parameters["block_bytes"]
         validators = context.validators
-        own = context.weights[self.me] if self.me in validators else 0
+        own = context.weights[self.me] if self.me in members(validators) else 0
         interval = max(parameters["block_interval"], LEAST_INTERVAL)
-        self.mean = interval * sum(context.weights[node] for node in validators) // own if own else None  # ns
+        self.mean = interval * total_weight(validators, context.weights) // own if own else None  # ns
 
         self.tree = Heaviest(context, chain, mempool, parameters["depth"])
         self.mined: dict[bytes, Mined] = {}  # by block: all that is or was on the tree, in the order in which it came

@@ -19,6 +19,7 @@ from netsim.node.chain import Chain
 from netsim.node.consensus import Consensus
 from netsim.node.context import World
 from netsim.node.gossip.strategy import Strategy
+from netsim.node.membership import members
 from netsim.node.mempool import Mempool
 from netsim.node.message import (
     MESSAGE_KINDS,
@@ -112,19 +113,26 @@ class Participant:
             for kind in MESSAGE_KINDS
         }
         self._strategies = tuple(self._gossip.values())  # by topic
-        self._validators = frozenset(world.validators)
+        self._validators = members(world.validators)
+        self._verify = world.verify
         self._witness = Witness(len(self._validators), world.evidence).see
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
-        self._relays: dict[type[Message], Strategy | None] = {}  # by type of message: who relays it, if anybody
-        for message in spoken(settings):
-            gossip = self._gossip[message.kind]
-            self._relays[message] = gossip if message.relayed and gossip.relays else None
         self._spread: Callable[[Message], bool] | None = getattr(world, "spread", None)
         self._to_leader = settings.forward
-        if settings.forward:
-            self._relays[Transactions] = None  # they go no further
+        self._routes: dict[type[Message], tuple[Strategy | None, bool, bool]] = {
+            message: (self._relay(message), issubclass(message, Signed), message.kind == "blocks")
+            for message in spoken(settings)
+        }  # by type of message: who relays it, if anybody; whether it is signed; whether it may carry a block
         context = _Context(world, self)
         self.consensus = settings.protocol(context, self.chain, self.mempool, settings.parameters)
+        self._handle = self.consensus.on_message
+
+    def _relay(self, message: type[Message]) -> Strategy | None:
+        """Who passes on messages of a type."""
+        if message is Transactions and self._to_leader:
+            return None  # they go no further
+        gossip = self._gossip[message.kind]
+        return gossip if message.relayed and gossip.relays else None
 
     def start(self) -> None:
         """The node begins, for the first time or after a crash."""
@@ -166,16 +174,17 @@ class Participant:
 
     def on_message(self, sender: int, message: Message) -> None:
         """A message has arrived; `sender` is the node that it came from, not always its author."""
-        try:
-            gossip = self._relays[type(message)]
-        except KeyError:
+        route = self._routes.get(type(message))
+        if route is None:
             self._on_control(sender, message)
             return
+        gossip, signed, carries_block = route
         if gossip is not None and gossip.seen(message):
             self.world.duplicate(message)
             gossip.repeated(sender, message)
             return
-        if isinstance(message, Signed):
+        if signed:
+            assert isinstance(message, Signed)
             if not self._genuine(message):
                 return
             if message.signer == self.world.me:  # one's own words come back after a restart
@@ -189,12 +198,31 @@ class Participant:
             return
         if gossip is not None:
             gossip.relay(sender, message)
-        if message.kind == "blocks" and message.about[0]:
+        if carries_block and message.about[0]:
             self.world.received(message)
         if type(message) is not Transactions:
-            self.consensus.on_message(sender, message)
+            self._handle(sender, message)
         elif self.mempool.add(message.batch):
             self.consensus.on_transactions()
+
+    def unmoved_by(self, message: Signed) -> int:
+        """How many more messages like this one may be put off: see `Consensus.unmoved_by`."""
+        route = self._routes.get(type(message))
+        if route is None or route[0] is not None or route[2]:
+            return 0  # what is passed on is passed on at once
+        return self.consensus.unmoved_by(message)
+
+    def on_vote(self, sender: int, message: Signed) -> None:
+        """One of the messages that were put off: `on_message` without what does not apply to them."""
+        signer = message.signer
+        if signer in self._validators and signer != self.world.me:
+            if self._verify(signer, message.digest, message.signature):
+                self._witness(message)
+                self._handle(sender, message)
+            else:
+                self.world.reject("wrong signature")
+        else:
+            self.on_message(sender, message)
 
     def _on_control(self, sender: int, message: Message) -> None:
         """What a gossip strategy says to that of another node."""
@@ -218,7 +246,7 @@ class Participant:
         """What decides what this node does about a block message that has not arrived yet; None: it is not simple.
 
         See `Consensus.unison`. A node with transactions of its own on the way may have to tell them again."""
-        gossip = self._relays.get(type(message))
+        gossip = self._routes[type(message)][0]
         if gossip is None or self._untold or message.signer not in self._validators or gossip.seen(message):
             return None
         return self.consensus.unison(message)
@@ -258,12 +286,12 @@ class Participant:
     def _genuine(self, message: Signed) -> bool:
         """Whether a signed message is by the validator that it names; counts what is forged."""
         signer = message.signer
-        if signer not in self._validators:
-            self.world.reject("unknown signer")
-        elif not self.world.verify(signer, message.digest, message.signature):
+        if signer in self._validators:
+            if self._verify(signer, message.digest, message.signature):
+                return True
             self.world.reject("wrong signature")
         else:
-            return True
+            self.world.reject("unknown signer")
         return False
 
 

@@ -94,10 +94,10 @@ from typing import Any, ClassVar
 
 from netsim.node.block import Block
 from netsim.node.chain import Chain
-from netsim.node.consensus import Consensus, tolerated
+from netsim.node.consensus import ANY_NUMBER, Consensus, tolerated
 from netsim.node.context import Context
 from netsim.node.mempool import Mempool
-from netsim.node.message import Message
+from netsim.node.message import Message, Signed
 from netsim.node.pbft_catchup import CatchUp
 from netsim.node.pbft_journal import Journal
 from netsim.node.pbft_log import Decision, Log, Slot
@@ -114,6 +114,7 @@ from netsim.node.pbft_messages import (
     Proposal,
     Stable,
     ViewChange,
+    Vote,
 )
 from netsim.node.pbft_proofs import Plan, Verifier, plan
 from netsim.node.rhythm import PROPOSE, Rhythm
@@ -145,6 +146,7 @@ class PBFT(Consensus):
         Ask,
         Answer,
     )
+    counted: ClassVar[tuple[type[Signed], ...]] = (Prepare, Commit)
     records: ClassVar[dict[str, str]] = {
         "prepared": "a block is prepared at this node: a quorum accepts it in this round",
         "stable": "a checkpoint is stable at this node: a quorum has executed the chain up to this height",
@@ -238,6 +240,22 @@ class PBFT(Consensus):
     def on_transactions(self) -> None:
         self._propose()
         self._watch()
+
+    def unmoved_by(self, message: Signed) -> int:
+        """Votes are counted until one completes a quorum; what `_on_prepare` and `_on_commit` do is told beforehand."""
+        if not isinstance(message, Vote):
+            return 0
+        slot = self.log.get(message.height)
+        present = message.view == self.view and self.active
+        if isinstance(message, Prepare):
+            if slot is None or not self.voting:
+                return 0
+            if slot.prepared_view >= message.view:
+                return ANY_NUMBER
+            return self.q - 2 - slot.prepares.most(self.view) if present else 0
+        if message.height <= self.chain.height or (slot is not None and slot.decided is not None):
+            return ANY_NUMBER
+        return self.q - 1 - slot.commits.most(self.view) if present and slot is not None else 0
 
     @property
     def leader(self) -> int:

@@ -37,6 +37,10 @@ class Tally:
         """How many authors vote for a block in a view."""
         return self._counts.get((view, block), 0)
 
+    def most(self, view: int) -> int:
+        """The largest number of authors who vote for one block in a view."""
+        return max((count for (voted, _), count in self._counts.items() if voted == view), default=0)
+
     def by(self, node: int) -> Vote | None:
         """An author's vote."""
         return self._votes.get(node)

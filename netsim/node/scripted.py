@@ -40,6 +40,7 @@ from netsim.node.context import Context
 from netsim.node.fields import Integer, Natural
 from netsim.node.forms import BlockMessage
 from netsim.node.lottery import exponential
+from netsim.node.membership import members
 from netsim.node.mempool import Mempool
 from netsim.node.message import About, Message
 
@@ -102,6 +103,7 @@ class Script(Consensus):
     def __init__(self, context: Context, chain: Chain, mempool: Mempool, parameters: Mapping[str, Any]) -> None:
         super().__init__(context, chain, mempool, parameters)
         self.validators = tuple(context.validators)
+        self.members = members(context.validators)
         self.interval: int = parameters["block_interval"]
         self.exponential: bool = parameters["arrival"] == "exponential"
         self.at_random: bool = parameters["proposers"] == "random"
@@ -159,7 +161,7 @@ class Script(Consensus):
             return None
         block, head = message.block, self.chain.head
         follows = block.parent == head.id and block.height == head.height + 1
-        right = block.proposer == message.signer == self.proposer and message.successor in self.validators
+        right = block.proposer == message.signer == self.proposer and message.successor in self.members
         return (head.id, self.proposer) if follows and right and self._fits(block) else None
 
     def apart(self, message: Message) -> Mapping[int, int]:
@@ -214,7 +216,7 @@ class Script(Consensus):
 
     def _on_block(self, sender: int, message: Scripted) -> None:
         block = message.block
-        if block.proposer != message.signer or message.successor not in self.validators or not self._fits(block):
+        if block.proposer != message.signer or message.successor not in self.members or not self._fits(block):
             self.context.reject("impossible block")
             return
         if block.height <= self.chain.height:

@@ -35,22 +35,20 @@ class Witness:
         claim = message.claim
         if claim is None:
             return
-        said = self._young.get(message.signer)
+        author = message.signer
+        said = self._young.get(author)
         if said is None:
-            said = self._young[message.signer] = {}
-        first = said[claim] if claim in said else self._remembered(message, claim, said)
+            said = self._young[author] = {}
+        if claim in said:
+            first = said[claim]
+        else:  # remembered from now on: that of the old generation, else this one
+            old = self._old.get(author)
+            first = message if old is None else old.get(claim, message)
+            if len(said) >= self._limit:
+                self._old[author] = dict(said)
+                said.clear()
+            said[claim] = first
         if first is message or first is None or first.digest == message.digest:
             return
         said[claim] = None
         self._tell(first, message)
-
-    def _remembered(self, message: Signed, claim: tuple[int, ...], said: _Said) -> Signed | None:
-        """The message that is remembered from now on: that of the old generation, else this one."""
-        author = message.signer
-        old = self._old.get(author)
-        first = old[claim] if old is not None and claim in old else message
-        if len(said) >= self._limit:
-            self._old[author] = dict(said)
-            said.clear()
-        said[claim] = first
-        return first

@@ -133,6 +133,10 @@ def _rests_on(fidelity: Fidelity) -> Iterator[str]:
         yield f"{_count(fidelity['rounds'])} rounds"
     else:
         yield "simulated in one process"
+        if "verified" in fidelity:
+            yield "verified: two runs, equal digests" if fidelity["verified"] == "equal" else "not repeatable"
+    if fidelity["compute"] == "measured":
+        yield "compute measured"
     if fidelity["broker_lost"]:
         yield f"{_count(fidelity['broker_lost'])} lost by the broker"
 
@@ -149,8 +153,11 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
     def fact(label: str, text: Text | str) -> None:
         grid.add_row(Text(label), text if isinstance(text, Text) else Text(text))
 
+    if summary["fidelity"]["lateness_ms"]["count"] and summary["fidelity"]["pace"] == "clock":
+        fact("Lateness", _lateness(summary["fidelity"]))
     if twin_differs:
-        fact("Twin", Text(f"first differs at {twin_differs}", "yellow"))
+        label = "Twin" if "verified" not in summary["fidelity"] else "Again"
+        fact(label, Text(f"first differs at {twin_differs}", "yellow"))
     for label, sentence in (
         ("Finality rule", _rule(summary)),
         ("Throughput", _throughput(summary)),
@@ -193,6 +200,13 @@ def _facts(summary: Summary, twin_differs: str) -> RenderableType:
     for number, expected in enumerate(summary["expect"]):
         fact("" if number else "Expected", _expectation(expected))
     return grid
+
+
+def _lateness(fidelity: Fidelity) -> str:
+    """How late events were on the wall, and what of it the machine itself costs."""
+    late, timer = fidelity["lateness_ms"], fidelity["timer_lateness_ms"]
+    text = f"p50 {_ms(late['p50'])} ms, p99 {_ms(late['p99'])} ms"
+    return text + (f" · a bare timer's {_ms(timer['p50'])}, {_ms(timer['p99'])} ms" if timer["count"] else "")
 
 
 def _rule(summary: Summary) -> str:

@@ -229,11 +229,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Modelled cost of a signature, of its verification and of a transaction's execution."""
+    """Modelled cost of a signature, of its verification and of a transaction's execution.
+
+    `measured`: these are zero, and what a node's program really takes of the processor is its cost.
+    """
 
     sign: int
     verify: int
     execute: int
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +376,10 @@ class Misbehaviour:
 
 @dataclass(frozen=True, slots=True)
 class Emulation:
-    """How the emulator runs it. `displaced` and `displacement_p99` bound what clock pace still calls valid."""
+    """How the emulator runs it. `displaced` and `displacement_p99` bound what clock pace still calls valid.
+
+    `patience` (ns, on the wall) is how long an event that is due waits for what may still come before it.
+    """
 
     broker: str
     nodes_per_process: int | Literal["auto"]
@@ -380,6 +387,7 @@ class Emulation:
     dilation: float
     displaced: float
     displacement_p99: int
+    patience: int
 
 
 @dataclass(frozen=True, slots=True)

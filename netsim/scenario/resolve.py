@@ -41,6 +41,7 @@ from netsim.scenario.schema import (
     BlockSection,
     BoundsSection,
     ChurnSection,
+    ComputeSection,
     ConsensusSection,
     CrashSection,
     DegradeSection,
@@ -97,7 +98,7 @@ def resolve(
         gossip={kind: Choice(chosen.entry.name, chosen.parameters) for kind, chosen in language.gossip.items()},
         consensus=consensus,
         workload=workload,
-        compute=Compute(language.compute.sign, language.compute.verify, language.compute.execute),
+        compute=_compute(language),
         clocks=Clocks(language.clocks.skew, language.clocks.drift),
         faults=faults,
         misbehaviour=misbehaviour,
@@ -139,6 +140,13 @@ def _check(
         if findings.sound(*sections):
             for path, message in found:
                 findings.add(path, message)
+
+
+def _compute(language: Language) -> Compute:
+    costs = language.compute
+    if isinstance(costs, ComputeSection):
+        return Compute(costs.sign, costs.verify, costs.execute)
+    return Compute(0, 0, 0, measured=True)
 
 
 def _charted(language: Language, folder: File, findings: Findings, notes: list[str]) -> Charted:
@@ -426,4 +434,5 @@ def _emulation(language: Language) -> Emulation:
         section.dilation,
         section.fidelity.displaced,
         section.fidelity.displacement_p99,
+        section.patience,
     )

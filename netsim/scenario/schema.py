@@ -434,7 +434,7 @@ class WorkloadSection(Section):
 class ComputeSection(Section):
     """Modelled cost of computing."""
 
-    sign: Duration = key("25 us", says="per signature made")
+    sign: Duration = key("25 us", says="per signature made; or `compute: measured`, see README.md")
     verify: Duration = key("70 us", says="per signature checked")
     execute: Duration = key("5 us", says="per transaction executed")
 
@@ -456,10 +456,9 @@ class ClocksSection(Section):
     drift: Annotated[int, reader(_parts)] = key("0 ppm", says="of its rate, likewise")
 
 
-def _no_measuring(value: Any) -> Any:
-    if value == "measured":
-        raise ValueError(f"is `measured`, which {NOT_BUILT}")
-    return value
+def _compute(value: Any) -> Any:
+    """`measured`, or modelled costs."""
+    return value if value == "measured" else ComputeSection.model_validate(value)
 
 
 # ---- faults
@@ -711,6 +710,9 @@ class EmulationSection(Section):
     dilation: Annotated[float, reader(units.number, within(0.001, 1000))] = key(
         "1", says="clock pace only: wall time per scenario time"
     )
+    patience: Duration = key(
+        "2 s", says="clock pace only: how long on the wall an event waits for what may still come before it"
+    )
     fidelity: FidelitySection = key({}, says="clock pace only: what still counts as valid")
 
 
@@ -797,7 +799,7 @@ class Language(Section):
     )
     consensus: Annotated[Chosen, chosen("protocols", ConsensusSection)] = key({}, says="how nodes agree")
     workload: WorkloadSection = key({}, says="the clients' transactions")
-    compute: Annotated[ComputeSection, BeforeValidator(_no_measuring)] = key({}, says="modelled cost")
+    compute: Annotated[ComputeSection | Literal["measured"], PlainValidator(_compute)] = key({}, says="what it costs")
     faults: list[Annotated[FaultSection | None, PlainValidator(_fault)]] = key([], says="what fails, and when")
     misbehaviour: list[Annotated[Chosen | None, PlainValidator(_misbehaviour)]] = key(
         [], says="Byzantine nodes: which, and what they do"

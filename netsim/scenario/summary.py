@@ -36,7 +36,7 @@ _DISTS = {
     "finality.": ("first_ms", "quorum_ms", "all_ms"),
     "propagation_ms.": ("p50", "p90", "p99", "all"),
     "transactions.": ("latency_ms",),
-    "fidelity.": ("displacement_ms", "lateness_ms"),
+    "fidelity.": ("displacement_ms", "lateness_ms", "timer_lateness_ms"),
 }
 _TEXTS = ("version", "scenario.name", "scenario.sha256", "finality.rule", "trace_digest")
 _WORDS: dict[str, tuple[str, ...]] = {
@@ -45,6 +45,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "fidelity.verdict": ("exact", "valid", "degraded", "invalid"),
     "fidelity.twin": ("equal", "differs", "skipped"),
     "fidelity.pace": ("lockstep", "clock", "virtual"),
+    "fidelity.compute": ("modelled", "measured"),
 }
 
 

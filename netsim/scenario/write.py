@@ -85,7 +85,9 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
             "batch": units.write_duration(load.batch),
             "forward": load.forward,
         },
-        "compute": {
+        "compute": "measured"
+        if compute.measured
+        else {
             "sign": units.write_duration(compute.sign),
             "verify": units.write_duration(compute.verify),
             "execute": units.write_duration(compute.execute),
@@ -102,6 +104,7 @@ def _tree(scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
             "nodes_per_process": str(emulation.nodes_per_process),
             "pace": emulation.pace,
             "dilation": units.write_number(emulation.dilation),
+            "patience": units.write_duration(emulation.patience),
             "fidelity": {
                 "displaced": units.write_share(emulation.displaced),
                 "displacement_p99": units.write_duration(emulation.displacement_p99),

@@ -103,14 +103,14 @@ def _dijkstra(seed: int, effort: Effort, run: Run) -> list[Sample]:
     setting = scenario(text, seed)
     trace = run(setting)
     reached = arrivals(trace)
-    paths = _shortest_paths(Network(setting), proposers(trace))
+    paths = shortest_paths(Network(setting), proposers(trace))
     return [
         Sample(float((reached != paths).sum())),
         Sample(float(reached.max(axis=1).sum()) / blocks / MS, float(np.max(paths, axis=1).sum()) / blocks / MS),
     ]
 
 
-def _shortest_paths(network: Network, sources: list[int]) -> NDArray[np.int64]:
+def shortest_paths(network: Network, sources: list[int]) -> NDArray[np.int64]:
     """For the k-th block: ns from its proposer to each node, where the k-th message of each node goes along its edges.
 
     Every node sends a block once, to all its neighbours but one, so its k-th message is the k-th block.

@@ -105,6 +105,15 @@ class TellsOfItsCrashLate(Through):
         self.began = time.monotonic()
 
 
+class DeafUntilItsCrash(Through):
+    """The process of a node that is killed never gets anything of the first process's outbox but the probe."""
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        async for topic, payload in self.inner.messages():
+            if not self.place.ends_with_crash or not topic.endswith("/out/0") or len(payload) <= 30:
+                yield topic, payload
+
+
 class HearsLate(Through):
     """The second process gets the first one's outbox only when the run is over."""
 

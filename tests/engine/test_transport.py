@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -69,8 +71,9 @@ async def take(transport: Transport, count: int) -> list[tuple[str, bytes]]:
     return [await anext(messages) for _ in range(count)]
 
 
-async def test_topics_arrive_whole_and_in_order(endpoint: Endpoint) -> None:
-    async with Mqtt(endpoint, "sender") as sender, Mqtt(endpoint, "receiver") as receiver:
+@pytest.mark.parametrize("alone", [False, True])
+async def test_topics_arrive_whole_and_in_order(alone: bool, endpoint: Endpoint) -> None:
+    async with Mqtt(endpoint, "sender") as sender, Mqtt(endpoint, "receiver", alone) as receiver:
         await receiver.subscribe(["a", "b"])
         sent = [("ab"[number % 2], bytes([number % 256]) * number) for number in range(400)]
         for topic, payload in sent:
@@ -78,6 +81,18 @@ async def test_topics_arrive_whole_and_in_order(endpoint: Endpoint) -> None:
         await sender.publish("c", b"not subscribed to")
         await sender.publish("a", b"last")
         assert await take(receiver, 401) == [*sent, ("a", b"last")]
+
+
+async def test_a_reader_that_waits_alone_is_told_when_the_broker_goes(tmp_path: Path) -> None:
+    async with open_broker("embedded", tmp_path) as broker, Mqtt(broker.endpoint, "me", alone=True) as transport:
+        await transport.subscribe(["a"])
+        await transport.publish("a", b"x")
+        messages = transport.messages()
+        assert await anext(messages) == ("a", b"x")
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGKILL)
+        with pytest.raises(TransportLost, match="closed the connection"):
+            await anext(messages)
 
 
 async def test_several_tasks_may_publish_at_once(endpoint: Endpoint) -> None:
@@ -166,11 +181,15 @@ async def test_a_connection_lost_while_publishing_waits_is_told() -> None:
 
 
 async def test_what_arrived_before_the_connection_was_lost_is_still_read() -> None:
+    entered = asyncio.Event()  # a connection that is lost before is lost on entering
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept(reader, writer)
+        await entered.wait()
         writer.write(bytes((0x30, 4, 0, 1)) + b"ax" + bytes((0x30, 4, 0, 1)) + b"ay")
 
     async with server(serve) as endpoint, Mqtt(endpoint, "me") as transport:
+        entered.set()
         messages = transport.messages()
         assert await anext(messages) == ("a", b"x")
         assert await anext(messages) == ("a", b"y")

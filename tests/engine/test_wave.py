@@ -72,7 +72,7 @@ def _run(text: str, waves: bool, done: list[int]) -> Trace:
 
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Waves, "of", remember)
-        trace = simulator.simulate(Plan(scenario), Path(folder), waves=waves)
+        trace = simulator.simulate(Plan(scenario), Path(folder), at_once=not waves)
     done[:] = [found.done for found in made if found is not None]
     return trace
 

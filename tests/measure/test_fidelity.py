@@ -63,13 +63,13 @@ def test_displaced_events_are_held_against_the_scenarios_bounds(displaced: list[
 
 
 def test_everything_that_the_verdict_rests_on_is_told() -> None:
-    story = clocked(
-        [400_000, 800_000], dilation=2, lookahead_ns=1_200_000, rounds=5, lateness_ns=[1_000_000, 3_000_000]
-    )
+    late = {"lateness_ns": [1_000_000, 3_000_000], "timer_lateness_ns": [50_000]}
+    story = clocked([400_000, 800_000], dilation=2, lookahead_ns=1_200_000, rounds=5, **late)
     fidelity = story.summary()["fidelity"]
     assert (fidelity["displaced"], fidelity["displaced_share"]) == (2, 0.02)
     assert fidelity["displacement_ms"]["max"] == 0.8
     assert (fidelity["lateness_ms"]["count"], fidelity["lateness_ms"]["max"]) == (2, 3)
+    assert (fidelity["timer_lateness_ms"]["count"], fidelity["timer_lateness_ms"]["max"]) == (1, 0.05)
     assert (fidelity["dilation"], fidelity["lookahead_ms"], fidelity["rounds"]) == (2, 1.2, 5)
     assert (fidelity["pace"], fidelity["twin"], fidelity["broker_lost"]) == ("clock", "differs", 0)
 

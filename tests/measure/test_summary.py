@@ -21,7 +21,7 @@ KEYS = {
     "safety": "agreement violations evidence_count accused evidence",
     "liveness": "stalled_ms recovery_ms recoveries",
     "fidelity": "verdict twin pace displaced displaced_share displacement_ms displaced_finalisations_share lateness_ms "
-    "broker_lost dilation lookahead_ms rounds",
+    "timer_lateness_ms broker_lost dilation lookahead_ms rounds compute",
 }
 
 

@@ -100,7 +100,7 @@ def scenario(
         faults=tuple(faults),
         misbehaviour=(),
         finality_depth=None,
-        emulation=Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS),
+        emulation=Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS, 2000 * MS),
         expect=(),
         trace="full",
     )

@@ -95,12 +95,16 @@ def test_a_degraded_run_names_what_was_displaced_and_where_the_twin_differs() ->
         displaced_share=0.0123,
         displacement_ms=around(0.8, 231),
         displaced_finalisations_share=0.34,
+        lateness_ms=around(7, 1000),
+        timer_lateness_ms=around(0.2, 1000),
     )
     printed = shown(what, twin_differs="suzhou-2 at 4.01 s, block 17 (deliver)")
     assert "degraded · twin differs" in line(printed, "quorum")
     assert "clock pace" in line(printed, "first validator")
     assert "1.23 % displaced" in printed
     assert "34 % of finality touched" in printed
+    assert "p50 6.90 ms" in line(printed, "Lateness")
+    assert "a bare timer's 0.20" in line(printed, "Lateness")
     assert "suzhou-2 at 4.01 s, block 17" in printed
 
 

@@ -76,6 +76,7 @@ emulation:
   nodes_per_process: 3
   pace: clock
   dilation: 2.5
+  patience: 40 ms
   fidelity: {displaced: 2 %, displacement_p99: 3 ms}
 
 expect:

@@ -39,7 +39,6 @@ def test_a_protocol() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("overlay: {topology: ring}\ncompute: measured", "3:10: `compute` is `measured`, which"),
         ("consensus: {timeout: {distribution: uniform}}", "2:22: `timeout` drawn from a distribution"),
         (
             "overlay: {topology: random-regular, degree: {distribution: uniform}}",

@@ -165,13 +165,14 @@ SCENARIOS = mapping(
         from_=WHERE,
         batch=POSITIVE,
     ),
-    compute=mapping(sign=DELAYS, verify=DELAYS, execute=DELAYS),
+    compute=st.just("measured") | mapping(sign=DELAYS, verify=DELAYS, execute=DELAYS),
     faults=st.lists(FAULTS, max_size=4),
     emulation=mapping(
         broker=st.sampled_from(["embedded", "mosquitto", "mqtt://u:p@h:1883", "mqtts://[::1]:8883"]),
         nodes_per_process=st.just("auto") | st.integers(1, 99).map(str),
         pace=st.sampled_from(["lockstep", "clock"]),
         dilation=st.floats(0.001, 1000).map(repr),
+        patience=DELAYS,
         fidelity=mapping(displaced=SHARES, displacement_p99=DELAYS),
     ),
     expect=mapping(

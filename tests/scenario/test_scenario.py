@@ -177,7 +177,7 @@ def test_a_long_list_of_nodes_is_cut_short_in_words() -> None:
 
 
 def test_emulation_and_expectations(whole: Scenario) -> None:
-    assert whole.emulation == Emulation("mqtt://user:pass@localhost:1883", 3, "clock", 2.5, 0.02, 3 * MS)
+    assert whole.emulation == Emulation("mqtt://user:pass@localhost:1883", 3, "clock", 2.5, 0.02, 3 * MS, 40 * MS)
     assert whole.expect == (
         Expectation("safety.agreement", equals="holds"),
         Expectation("finality.quorum_ms.p90", max=400),
@@ -198,7 +198,7 @@ def test_everything_but_sites_has_a_default() -> None:
     assert scenario.consensus.validators == (0, 1, 2, 3)
     assert scenario.workload == Workload(100.0, 250, "poisson", (0, 1, 2, 3), 100 * MS)
     assert scenario.compute == Compute(25_000, 70_000, 5000)
-    assert scenario.emulation == Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS)
+    assert scenario.emulation == Emulation("embedded", "auto", "lockstep", 1.0, 0.01, MS, 2000 * MS)
     assert scenario.faults == ()
     assert scenario.expect == ()
 

@@ -1,0 +1,1 @@
+"""How fast netsim is: every figure beside a reference that is timed in the same run (`tools/bench`)."""
