@@ -211,6 +211,12 @@ class Recorder:
         self._hops_file: BinaryIO = path.with_suffix(".hops").open("ab", buffering=0)
         self._evidence: list[Evidence] = []
 
+    def table(self, rows: NDArray[np.int64]) -> None:
+        """Append many rows at once, after all that were appended before: an array of rows × 11."""
+        _write_all(self._rows_file, _little_endian(self.rows))
+        self.rows.clear()
+        _write_all(self._rows_file, rows.astype("<i8", copy=False).tobytes())
+
     def accuse(self, evidence: Evidence) -> None:
         """Keep two messages that contradict each other."""
         self._evidence.append(evidence)

@@ -13,6 +13,7 @@ from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
 from netsim.engine.replay import ReplayLoop
 from netsim.engine.tally import Tally
+from netsim.engine.wave import Waves
 from netsim.node.identity import KeyedHash
 
 _SLICE_NS = 100_000_000  # logical time between two looks at the wall
@@ -54,6 +55,9 @@ def simulate(
         loop: Loop = ReplayLoop(plan, recorder, identities, recorded)
     else:
         loop = Loop(plan, recorder, identities, in_order=True, at_once=at_once)
+        waves = None if at_once else Waves.of(plan, observe is not None)
+        if waves is not None:
+            loop.node = waves.node  # type: ignore[assignment]  # it makes them as the class does
     for node in range(plan.network.size):
         loop.add(node, Memory())
     loop.listen()

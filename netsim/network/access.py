@@ -60,6 +60,13 @@ def downlink(profile: Access, seed: int, node: int) -> Downlink | None:
     return inner if conditions is None else SlowedDownlink(inner, conditions)
 
 
+def free(profile: Access) -> bool:
+    """Whether neither half holds state or depends on time: a copy departs when it is sent, and is through at once."""
+    limits = (profile.radio, profile.bandwidth_up, profile.bandwidth_down)
+    changes = (profile.handover, profile.spikes, profile.recording)
+    return all(part is None for part in (*limits, *changes))
+
+
 def least(profile: Access) -> int:
     """The least time that either half takes, in ns."""
     slots = 0 if profile.radio is None else radio.least(profile.radio)

@@ -49,6 +49,13 @@ def children(key: int, owners: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return draw_array(np.full(owners.shape, key ^ _CHILD, np.uint64), owners)
 
 
+def children_each(keys: NDArray[np.uint64], owners: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`child` element by element, the same bits."""
+    import numpy as np
+
+    return draw_array(keys ^ np.uint64(_CHILD), owners)
+
+
 def draw(key: int, n: int) -> int:
     """The n-th draw of a key: uniform over 0 … 2⁶⁴−1."""
     return _mix(key ^ _mix((n + 1) * _GAMMA & _MASK))

@@ -82,6 +82,10 @@ class Network:
         """The receiving ends of the links for the nodes of one process; `parts`: say what delays are made of."""
         return Inbound(self, receivers, parts)
 
+    def profile(self, node: int) -> Access:
+        """A node's access profile."""
+        return self._access(node)
+
     def minimum(self, a: int, b: int) -> int:
         """The least one-way delay from a to b, from sending to b's access point, in ns; loss and queues only add.
 

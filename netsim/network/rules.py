@@ -92,6 +92,11 @@ class Rules:
                 return verdict
         return PASS
 
+    def calm(self, begin: int, end: int) -> bool:
+        """Whether no rule is in force from `begin` to `end`, both included."""
+        first, last = bisect_right(self._breaks, begin), bisect_right(self._breaks, end)
+        return not any(self._in_force[first : last + 1])
+
     def _move(self, time: int) -> None:
         index = bisect_right(self._breaks, time)
         self._now = self._in_force[index]

@@ -110,6 +110,11 @@ class Ancestry(Generic[P]):
         return block in self._wanted or block in self._waiting
 
     @property
+    def busy(self) -> bool:
+        """Whether any proposal waits, or any block is missing."""
+        return bool(self._waiting or self._wanted)
+
+    @property
     def wanting(self) -> bool:
         """Whether any block is missing."""
         return bool(self._wanted)

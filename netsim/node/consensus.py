@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
@@ -55,6 +55,18 @@ class Consensus(ABC):
 
     def on_transactions(self) -> None:  # noqa: B027 -- a protocol may look into the mempool when it pleases
         """The mempool has grown."""
+
+    def unison(self, message: Message) -> Hashable | None:
+        """What of this node's state decides what it does when this block message arrives; None: it is not simple.
+
+        Two nodes with equal answers record the same rows, their own number and time apart, and are equal for the next
+        block message, too. Neither sends anything, sets a timer or draws, but those that `apart` names. An engine may
+        then run one of them in place of all, and the others when somebody looks. By default nothing is simple."""
+        return None
+
+    def apart(self, message: Message) -> Mapping[int, int]:
+        """Who reacts to this block message by more than rows: by node, the earliest time (ns) at which it may act."""
+        return {}
 
     def unmoved_by(self, message: Signed) -> int:
         """How many more messages with this claim (type and slot), whoever signs them, this node may be handed without

@@ -63,7 +63,7 @@ Followers (nodes that do not validate) do all of this but mine; so does a miner 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -144,6 +144,7 @@ class Nakamoto(Consensus):
 
         self.tree = Heaviest(context, chain, mempool, parameters["depth"])
         self.mined: dict[bytes, Mined] = {}  # by block: all that is or was on the tree, in the order in which it came
+        self.held = 0  # the ids of those blocks, combined by exclusive or
         self.ancestry: Ancestry[Mined] = Ancestry(
             context, chain, parameters["timeout"], self.on_connected, revertible=True
         )
@@ -174,6 +175,26 @@ class Nakamoto(Consensus):
             self._mine()
         elif name == ANCESTRY:
             self.ancestry.on_timer()
+
+    def unison(self, message: Message) -> Hashable | None:
+        """A good block that extends the chain that is followed, or makes no other as heavy, changes nothing but the
+        tree. Miners keep their lots whatever comes."""
+        if not isinstance(message, Mined) or self.ancestry.busy:
+            return None
+        block, tree = message.block, self.tree
+        parent = self.chain.get(block.parent)
+        if (
+            parent is None
+            or block.id in self.mined
+            or block.height != parent.height + 1
+            or block.proposer != message.signer
+            or message.filler != self.filler
+            or block.payload > self.block_size
+        ):
+            return None
+        if parent.id != tree.tip.id and tree.total(parent.id) + WORK > tree.total(tree.tip.id):
+            return None
+        return self.held, tree.tip.id, self.chain.head.id
 
     @property
     def status(self) -> str:
@@ -237,7 +258,11 @@ class Nakamoto(Consensus):
 
     def _persist(self, mined: Mined) -> None:
         self.context.persist(f"block/{len(self.mined)}", msgspec.msgpack.encode(mined))
+        self._hold(mined)
+
+    def _hold(self, mined: Mined) -> None:
         self.mined[mined.block.id] = mined
+        self.held ^= int.from_bytes(mined.block.id)
 
     def _add(self, mined: Mined) -> None:
         final = self.chain.height
@@ -260,7 +285,7 @@ class Nakamoto(Consensus):
         """After a restart: put on the tree what was persisted."""
         while (data := self.context.restore(f"block/{len(self.mined)}")) is not None:
             mined = msgspec.msgpack.decode(data, type=Mined)
-            self.mined[mined.block.id] = mined
+            self._hold(mined)
         self.tree.restore((mined.block, WORK) for mined in self.mined.values())
 
     def _catch_up(self) -> None:

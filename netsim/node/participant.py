@@ -8,7 +8,7 @@ over is told again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -117,6 +117,7 @@ class Participant:
         self._verify = world.verify
         self._witness = Witness(len(self._validators), world.evidence).see
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
+        self._spread: Callable[[Message], bool] | None = getattr(world, "spread", None)
         self._to_leader = settings.forward
         self._routes: dict[type[Message], tuple[Strategy | None, bool, bool]] = {
             message: (self._relay(message), issubclass(message, Signed), message.kind == "blocks")
@@ -227,7 +228,32 @@ class Participant:
 
     def broadcast(self, message: Message) -> None:
         """Bring a message to every other node by the strategy chosen for its kind."""
+        if self._spread is None or message.kind != "blocks" or not self._spread(message):
+            self._gossip[message.kind].broadcast(message)
+
+    def carry(self, message: Message) -> None:
+        """Broadcast now what the world was to spread as a whole, and did not."""
         self._gossip[message.kind].broadcast(message)
+
+    def unison(self, message: Signed) -> Hashable | None:
+        """What decides what this node does about a block message that has not arrived yet; None: it is not simple.
+
+        See `Consensus.unison`. A node with transactions of its own on the way may have to tell them again."""
+        gossip = self._routes[type(message)][0]
+        if gossip is None or self._untold or message.signer not in self._validators or gossip.seen(message):
+            return None
+        return self.consensus.unison(message)
+
+    def learn(self, sender: int, message: Signed) -> None:
+        """What `on_message` does with a block message that was spread as a whole: gossip has relayed it already."""
+        if self._genuine(message):
+            self.passed(message)
+            self.world.received(message)
+            self.consensus.on_message(sender, message)
+
+    def passed(self, message: Message) -> None:
+        """A message was spread as a whole: the strategy's state is to be what it would be."""
+        self._gossip[message.kind].passed(message)
 
     def finalise(self, block: Block) -> None:
         """A block is final: tell the world, and its proposer what of ours it has passed over."""

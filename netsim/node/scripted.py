@@ -27,7 +27,7 @@ What is lost
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -154,6 +154,19 @@ class Script(Consensus):
 
     def on_transactions(self) -> None:
         """Blocks come when they are due, with or without transactions."""
+
+    def unison(self, message: Message) -> Hashable | None:
+        """A block that stands on the head, from who is to propose it, is final at once: nothing waits for it."""
+        if not isinstance(message, Scripted) or self.waiting:
+            return None
+        block, head = message.block, self.chain.head
+        follows = block.parent == head.id and block.height == head.height + 1
+        right = block.proposer == message.signer == self.proposer and message.successor in self.members
+        return (head.id, self.proposer) if follows and right and self._fits(block) else None
+
+    def apart(self, message: Message) -> Mapping[int, int]:
+        """The successor begins to wait for its turn."""
+        return {message.successor: message.due} if isinstance(message, Scripted) else {}
 
     # --------------------------------------------------------------------------------------------------- proposing
 

@@ -14,21 +14,30 @@ having a message is told again after `timeout`, `repeat` times, so that no singl
 
 Liars cost little: one neighbour has at most `MOST_CLAIMS` announcements outstanding that nobody fulfilled, and
 a message that was promised and turns out forged is asked of the next announcer when its time is over.
+
+As a whole, where nothing is told twice and nothing costs a node time, a broadcast is a small queueing problem
+(`AnnounceBulk`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
 from netsim.node.fields import Digest
+from netsim.node.gossip.bulk import NEVER, Bulk, Links, Spread, Traffic
 from netsim.node.gossip.memory import Memory
 from netsim.node.gossip.strategy import Host, Strategy
 from netsim.node.gossip.waiting import Waiting
 from netsim.node.message import Control, Message
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_DIGESTS = 1000  # in one message (Bitcoin Core's MAX_GETDATA_SZ)
 MOST_CLAIMS = 5000  # of one neighbour (Bitcoin Core's MAX_PEER_TX_ANNOUNCEMENTS)
@@ -67,9 +76,120 @@ class Wanted:
         self.questions = 0  # how many were sent; the latest is the one that counts
 
 
+class AnnounceBulk(Bulk):
+    """One broadcast as a queueing problem, with three steps for each node instead of an event for each copy.
+
+    A node asks the first that announces it, `request_delay` later; the holder sends it when the question has come, and
+    when the block before has arrived if it sends one at a time; `trickle` after it has come the node announces it to
+    the neighbours whose own announcements have not come until then. So a node's numbers are: its question, its
+    announcement, its answers. Times only depend on earlier ones, so the steps are taken in the order of time, and at
+    one time in that of events: arrivals by sender, then timers.
+    """
+
+    def possible(self, links: Links, free: bool) -> bool:
+        return free and self.parameters["repeat"] == 0
+
+    def __init__(self, parameters: Mapping[str, Any], topic: int) -> None:
+        super().__init__(parameters, topic)
+        self._ways: list[list[tuple[int, int]]] = []  # by node: each neighbour, and the edge to it
+        self._back: NDArray[np.int64]  # by edge, the one of the other direction
+
+    def _know(self, links: Links, count: int) -> None:
+        """Lay out the edges by sender."""
+        import numpy as np
+
+        # The edges are in the order of receiver and sender: in that of sender and receiver they are those back.
+        self._back = np.lexsort((links.targets, links.sources))
+        self._ways = [[] for _ in range(count)]
+        for edge, (source, target) in enumerate(zip(links.sources.tolist(), links.targets.tolist(), strict=True)):
+            self._ways[source].append((target, edge))
+
+    def spread(
+        self, links: Links, origin: int, at: int, message: Message, sequences: NDArray[np.int64], verify: int
+    ) -> Spread | None:
+        """See `Bulk.spread`."""
+        import numpy as np
+
+        count = len(sequences)
+        if not self._ways:
+            self._know(links, count)
+        trickle, request_delay = self.parameters["trickle"], self.parameters["request_delay"]
+        timeout = self.parameters["timeout"]
+        announcement = Announcement(self.topic, (message.digest,))
+        request = Request(self.topic, (message.digest,))
+        numbers = sequences + 1  # of the announcements: the question comes before, but at the origin
+        numbers[origin] -= 1
+        size = message.size
+        announcements = links.delays(numbers[links.sources], announcement.size)
+        announced = announcements.tolist()
+        # By the edge that the announcement came along.
+        requested = links.delays(sequences[links.sources], request.size)[self._back].tolist()
+        sources = links.sources.tolist()
+        following = (numbers + 1).tolist()  # the number of a node's first answer: who is asked has announced
+        serial = links.serial.tolist() if size > links.packet else [False] * count
+        line = [0] * count  # when the last block that a node sent has arrived
+        times = [NEVER] * count
+        senders = [-1] * count
+        heard = [NEVER] * count  # the first announcement: when,
+        told = [-1] * count  # and along which edge
+        asked = [0] * count
+        answered = [0] * count
+        times[origin] = at
+        heard[origin] = 0  # nothing is news to it
+        asks, comes, tells = range(3)
+        # (time, kind, node that does it or has sent it, edge)
+        steps: list[tuple[int, int, int, int]] = [(at + trickle, tells, origin, -1)]
+        ways, delay = self._ways, links.delay
+        while steps:
+            now, kind, node, edge = heappop(steps)
+            if kind == tells:
+                for peer, way in ways[node]:
+                    before = heard[peer]
+                    if before > now:
+                        arrival = now + announced[way]
+                        if arrival < before or (arrival == before and node < sources[told[peer]]):
+                            heard[peer] = arrival
+                            told[peer] = way
+                            heappush(steps, (arrival + request_delay, asks, peer, way))
+            elif kind == asks:
+                if told[node] == edge:
+                    asked[node] = now
+                    heappush(steps, (now + requested[edge], comes, node, edge))
+            else:
+                holder = sources[edge]
+                begin = line[holder] if serial[holder] and line[holder] > now else now
+                line[holder] = times[node] = arrival = begin + delay(edge, following[holder] + answered[holder], size)
+                answered[holder] += 1
+                if arrival - asked[node] >= timeout:  # it would have asked somebody else
+                    return None
+                senders[node] = holder
+                heappush(steps, (arrival + trickle, tells, node, -1))
+        found = np.array(senders)
+        telling = np.array(times) + trickle
+        came = telling[links.sources] + announcements  # along each edge, if it is sent
+        back, told_at = came[self._back], telling[links.sources]
+        in_time = back < told_at if not trickle else back <= told_at
+        if not trickle:  # the announcement and the block came at once: by sender
+            in_time |= (back == told_at) & (links.targets < found[links.sources])
+        under_way = ~in_time
+        sent = np.bincount(links.sources[under_way], minlength=count)
+        received = np.bincount(links.targets[under_way], minlength=count)
+        end = max(int(telling.max()), int(came[under_way].max(initial=at)))
+        learners = (found >= 0).astype(np.int64)
+        answers = np.array(answered)
+        nobody = np.zeros(count, np.int64)
+        traffic = [
+            Traffic(announcement.tag, announcement.size, sent, received, nobody),
+            Traffic(request.tag, request.size, learners, answers, nobody),
+            Traffic(message.tag, size, answers, learners, nobody),
+        ]
+        return Spread(np.array(times), found, learners + (sent > 0) + answers, traffic, end)
+
+
 class Announce(Strategy):
     """Announces what is new to those that may lack it, and asks for what it lacks."""
 
+    bulk: ClassVar[type[Bulk] | None] = AnnounceBulk
     messages: ClassVar[tuple[type[Control], ...]] = (Announcement, Request)
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
@@ -107,6 +227,9 @@ class Announce(Strategy):
         holders = set(wanted.announcers) if wanted else set()
         holders.add(sender)
         self._tell(message, holders)
+
+    def passed(self, message: Message) -> None:
+        self._known.add(message)
 
     def repeated(self, sender: int, message: Message) -> None:
         if message.digest not in self._known:  # this node's own words, from before a crash

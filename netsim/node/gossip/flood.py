@@ -3,21 +3,72 @@
 The author sends a copy to each of its neighbours; on first receipt a node forwards at once to all its neighbours but
 the one that it came from. A copy goes along every edge at most once per direction, so that a broadcast over a connected
 graph of N nodes and E edges costs exactly 2E − (N − 1) messages, and arrives everywhere along the shortest path in
-time.
+time. So does it as a whole (`FloodBulk`): first arrivals are the shortest paths, whatever the order of events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from netsim.node.gossip.bulk import NEVER, Bulk, Links, Spread, Traffic
 from netsim.node.gossip.memory import MEMORY, Memory
 from netsim.node.gossip.strategy import Host, Strategy
 from netsim.node.message import Message
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class FloodBulk(Bulk):
+    """A flood as a shortest-path problem.
+
+    A node sends its copies when it has checked the first that arrived, so the first arrival at j is the least, over its
+    neighbours i, of i's first arrival + i's check + the delay of i's copy to j: relaxed along all edges at once until
+    nothing changes (Bellman 1958; as many rounds as the longest path has hops). Of copies that arrive at the same time
+    the event order takes the one with the lower sender first. What arrives later is counted, and changes nothing.
+    """
+
+    def spread(
+        self, links: Links, origin: int, at: int, message: Message, sequences: NDArray[np.int64], verify: int
+    ) -> Spread:
+        """See `Bulk.spread`."""
+        import numpy as np
+
+        sources, targets = links.sources, links.targets
+        count = len(sequences)
+        ways = links.delays(sequences[sources], message.size)
+        ways += np.where(sources == origin, 0, verify)
+        times = np.full(count, NEVER, np.int64)
+        times[origin] = at
+        if not len(sources):
+            return Spread(times, np.full(count, -1), np.zeros(count, np.int64), [], at)
+        while True:
+            arrivals = times[sources]
+            arrivals += ways
+            first = np.minimum(times[links.receivers], np.minimum.reduceat(arrivals, links.starts))
+            if np.array_equal(first, times[links.receivers]):
+                break
+            times[links.receivers] = first
+        reached = times < NEVER
+        decisive = np.flatnonzero((arrivals == times[targets]) & (targets != origin) & reached[sources])[::-1]
+        senders = np.full(count, -1)
+        senders[targets[decisive]] = sources[decisive]  # the last one written stays: the lowest sender
+        under_way = reached[sources] & (senders[sources] != targets)
+        sent = np.bincount(sources[under_way], minlength=count)
+        delivered = np.bincount(targets[under_way], minlength=count)
+        news = reached.copy()
+        news[origin] = False
+        traffic = Traffic(message.tag, message.size, sent, delivered, delivered - news)
+        end = int(arrivals[under_way].max(initial=at))
+        return Spread(times, senders, (sent > 0).astype(np.int64), [traffic], end)
+
 
 class Flood(Strategy):
     """Forwards what is new to all neighbours but the one that it came from."""
+
+    bulk: ClassVar[type[Bulk] | None] = FloodBulk
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
         """`memory`: how many messages are surely remembered (16384)."""
@@ -37,6 +88,9 @@ class Flood(Strategy):
 
     def seen(self, message: Message) -> bool:
         return message.digest in self._known
+
+    def passed(self, message: Message) -> None:
+        self._known.add(message)
 
     def relay(self, sender: int, message: Message) -> None:
         self._known.add(message)

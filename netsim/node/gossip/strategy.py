@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, ClassVar, Protocol
 
 from netsim.node.block import Batch
+from netsim.node.gossip.bulk import Bulk
 from netsim.node.message import Control, Message, MessageKind
 
 
@@ -63,6 +64,7 @@ class Strategy:
 
     relays: ClassVar[bool] = True  # False: what arrives is for this node alone; neither `seen` nor `relay` is called
     messages: ClassVar[tuple[type[Control], ...]] = ()  # what strategies of this kind say to each other
+    bulk: ClassVar[type[Bulk] | None] = None  # how a broadcast spreads as a whole, where it can be told beforehand
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
         """`parameters`: the declared keys of the strategy (durations in ns, sizes in bytes, shares of 1)."""
@@ -84,6 +86,9 @@ class Strategy:
 
     def relay(self, sender: int, message: Message) -> None:
         """A message arrived for the first time, genuine as far as this node can tell: pass it on."""
+
+    def passed(self, message: Message) -> None:
+        """A message has spread as a whole, by the `bulk` form: this node has it, and all is at rest."""
 
     def on_control(self, sender: int, message: Control) -> None:
         """A control message of one of the declared types and of this strategy's topic."""
