@@ -31,7 +31,6 @@ import numpy as np
 
 from netsim.engine.loop import Flight, Loop, Node, Store
 from netsim.network.bulk import Edges
-from netsim.node.consensus import Consensus
 from netsim.node.gossip.bulk import NEVER, Bulk, Spread, Traffic
 from netsim.node.message import MESSAGE_KINDS, Message, Signed
 from netsim.trace import COLUMNS
@@ -234,7 +233,9 @@ class Waves:
         if (
             scenario.trace == "full"
             or gossip.strategy.bulk is None
-            or settings.protocol.unison is Consensus.unison
+            # What a class inherits is said of another's handlers, not of its own.
+            or "bulk" not in vars(gossip.strategy)
+            or "unison" not in vars(settings.protocol)
             or settings.protocol.counted  # votes that may be handed over later
             or scenario.compute.measured
             or settings.misbehaviour
