@@ -61,7 +61,8 @@ class Consensus(ABC):
 
         Two nodes with equal answers record the same rows, their own number and time apart, and are equal for the next
         block message, too. Neither sends anything, sets a timer or draws, but those that `apart` names. An engine may
-        then run one of them in place of all, and the others when somebody looks. By default nothing is simple."""
+        then run one of them in place of all, and the others when somebody looks. By default nothing is simple; whoever
+        derives from a protocol that declares it has to declare it anew."""
         return None
 
     def apart(self, message: Message) -> Mapping[int, int]:

@@ -1,6 +1,7 @@
 """Blocks that spread as a whole: the trace is the one that events one by one give."""
 
 import heapq
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -211,6 +212,16 @@ def test_who_declares_unison_and_does_not_keep_to_it_is_found_out(monkeypatch: p
     monkeypatch.setattr(Script, "on_message", chatter)
     with pytest.raises(simulator.NodeFailed, match="scripted declares unison about Scripted h1"):
         _run(_HEAD.format(**_QUIET), True, [])
+
+
+def test_unison_is_not_inherited() -> None:
+    class Heir(Script):
+        """It may do anything when a block comes."""
+
+    plan = Plan(parse(_HEAD.format(**_QUIET), "w.yaml", catalogue=catalogue))
+    assert Waves.of(plan) is not None
+    plan.settings = replace(plan.settings, protocol=Heir)
+    assert Waves.of(plan) is None
 
 
 def test_what_is_recorded_at_full_is_recorded_one_by_one() -> None:

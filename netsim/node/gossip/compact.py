@@ -26,7 +26,6 @@ from typing import Any, ClassVar
 from netsim.node.block import Batch
 from netsim.node.fields import Digest, Natural
 from netsim.node.gossip.announce import Announce, Announcement, Wanted
-from netsim.node.gossip.bulk import Bulk
 from netsim.node.gossip.strategy import Host
 from netsim.node.message import Control, Message
 
@@ -104,7 +103,6 @@ class Compact(Announce):
         GetTransactions,
         Bodies,
     )
-    bulk: ClassVar[type[Bulk] | None] = None  # transactions that are missing would have to be told, too
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
         """Those of `announce`, and `high_bandwidth`."""

@@ -64,7 +64,7 @@ class Strategy:
 
     relays: ClassVar[bool] = True  # False: what arrives is for this node alone; neither `seen` nor `relay` is called
     messages: ClassVar[tuple[type[Control], ...]] = ()  # what strategies of this kind say to each other
-    bulk: ClassVar[type[Bulk] | None] = None  # how a broadcast spreads as a whole, where it can be told beforehand
+    bulk: ClassVar[type[Bulk] | None] = None  # how a broadcast spreads as a whole, where it can be told; not inherited
 
     def __init__(self, host: Host, parameters: Mapping[str, Any]) -> None:
         """`parameters`: the declared keys of the strategy (durations in ns, sizes in bytes, shares of 1)."""
