@@ -24,7 +24,7 @@ def main(
     only: Annotated[str, typer.Option(metavar="NAMES", help="Only these figures, separated by commas.")] = "",
     list_: Annotated[bool, typer.Option("--list", help="Name the figures and measure nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, once: whether all works.")] = False,
-    repeat: Annotated[int, typer.Option(min=1, max=100, help="Measurements of what is cheap.")] = 3,
+    repeat: Annotated[int, typer.Option(min=1, max=100, help="Measurements of what is cheap.")] = 2,
     cores: Annotated[int, typer.Option(min=1, help="Run on so many cores.")] = 2,
     json: Annotated[str, typer.Option(metavar="FILE", help="Write JSON; - prints it and nothing else.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as README has it.")] = False,

@@ -11,7 +11,7 @@ from statistics import median
 class Effort:
     """How much is measured: `repeat` times, at full size or a quick one that says little but shows that all works."""
 
-    repeat: int = 3
+    repeat: int = 2
     quick: bool = False
 
     def of(self, full: int, quick: int) -> int:

@@ -25,7 +25,7 @@ def machine() -> dict[str, Any]:
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "machine": platform.machine(),
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "versions": {package: _version(package) for package in _PACKAGES},
     }
 

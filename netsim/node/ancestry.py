@@ -8,7 +8,6 @@ the proposals as their authors signed them, so they prove themselves and are tre
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from netsim.node.block import Block, short, short_id
@@ -16,6 +15,7 @@ from netsim.node.chain import Chain
 from netsim.node.context import Context
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Message
+from netsim.node.once import once
 
 ANCESTRY = "ancestry"  # the timer
 CHUNK = 64  # most proposals in answer to one question
@@ -31,7 +31,7 @@ class Missing(Message, frozen=True, tag=34):
     block: Digest
     height: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block), self.height, -1
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
 
 from netsim.node.fields import Digest, Integer, Natural, Positive
+from netsim.node.once import once
 
 WINDOW_BITS = 20  # of a transaction's number: its place within the window in which it was due
 
@@ -49,7 +49,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True, dict=True):
     created: Integer
     body: Digest  # blake2b over the canonical msgpack encoding of the transactions
 
-    @cached_property
+    @once
     def id(self) -> bytes:
         """32 bytes, blake2b over the canonical msgpack encoding."""
         return blake2b(_ENCODER.encode(self), digest_size=32, person=b"netsim-block").digest()
@@ -64,23 +64,23 @@ class Block(msgspec.Struct, frozen=True, array_like=True, dict=True):
     created: Integer  # nanoseconds on the proposer's clock
     transactions: tuple[Batch, ...] = ()
 
-    @cached_property
+    @once
     def header(self) -> Header:
         """The block with a hash in the place of its transactions."""
         body = blake2b(_ENCODER.encode(self.transactions), digest_size=32, person=b"netsim-body").digest()
         return Header(self.height, self.parent, self.proposer, self.created, body)
 
-    @cached_property
+    @once
     def id(self) -> bytes:
         """32 bytes, the id of the header."""
         return self.header.id
 
-    @cached_property
+    @once
     def count(self) -> int:
         """How many transactions the block holds."""
         return sum(batch.count for batch in self.transactions)
 
-    @cached_property
+    @once
     def payload(self) -> int:
         """Bytes of the transactions' bodies."""
         return sum(batch.payload for batch in self.transactions)

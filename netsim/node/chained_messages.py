@@ -8,7 +8,6 @@ blocks he holds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from netsim.node.certificate import Certificate
 from netsim.node.context import World
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Message, MessageKind, Signed
+from netsim.node.once import once
 
 
 class Vote(Signed, frozen=True, tag=48):
@@ -31,7 +31,7 @@ class Vote(Signed, frozen=True, tag=48):
     parent_view: Natural
     grandparent_view: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block), self.height, self.view
 
@@ -129,7 +129,7 @@ class Proposal(Signed, frozen=True, tag=50):
     justify: QC
     tc: TC | None
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block.id), self.block.height, self.view
 
@@ -166,11 +166,11 @@ class Ending(Signed, frozen=True):
     high_qc: QC
     tc: TC | None
 
-    @cached_property
+    @once
     def digest(self) -> bytes:
         return Claim(self.signer, b"", self.view, self.high_qc.view).digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.high_qc.height + 1, self.view
 
@@ -199,7 +199,7 @@ class Ask(Message, frozen=True, tag=53):
     view: Natural
     qc_view: Natural  # of its highest certificate
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, -1, self.view
 
@@ -227,7 +227,7 @@ class Ancestors(Message, frozen=True, tag=55):
 
     proposals: tuple[Proposal, ...]
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.proposals[-1].block.height if self.proposals else -1, -1
 

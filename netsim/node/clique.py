@@ -62,7 +62,6 @@ Followers check blocks and make none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
@@ -78,6 +77,7 @@ from netsim.node.forms import BlockMessage
 from netsim.node.heaviest import REORGANISED, Heaviest
 from netsim.node.mempool import Mempool
 from netsim.node.message import About, Message
+from netsim.node.once import once
 from netsim.node.rhythm import PROPOSE, Rhythm
 
 IN_TURN, OUT_OF_TURN = 2, 1  # difficulties (EIP-225, DIFF_INTURN and DIFF_NOTURN)
@@ -103,7 +103,7 @@ class Behind(Message, frozen=True, tag=76):
     tip: Digest
     height: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.tip), self.height, -1
 

@@ -6,12 +6,12 @@ wants to know it, and say of what a correct author sends one only.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import ClassVar
 
 from netsim.node.block import Batch, Block, short, short_id
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, MessageKind, Signed
+from netsim.node.once import once
 
 
 class BlockMessage(Signed, frozen=True):
@@ -21,7 +21,7 @@ class BlockMessage(Signed, frozen=True):
 
     block: Block
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block.id), self.block.height, -1
 
@@ -40,7 +40,7 @@ class ProposalMessage(BlockMessage, frozen=True):
 
     round: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block.id), self.block.height, self.round
 
@@ -62,7 +62,7 @@ class VoteMessage(Signed, frozen=True):
     round: Natural
     block: Digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block), -1, self.round
 

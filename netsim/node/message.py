@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar, Literal, Self, Union
 
@@ -11,6 +10,7 @@ import msgspec
 
 from netsim.node.block import Batch
 from netsim.node.fields import Natural, Signature
+from netsim.node.once import once
 
 MessageKind = Literal["blocks", "votes", "transactions"]
 MESSAGE_KINDS: tuple[MessageKind, ...] = ("blocks", "votes", "transactions")
@@ -28,7 +28,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, dict=True):
     kind: ClassVar[MessageKind] = "votes"
     relayed: ClassVar[bool] = True  # False for what is said to one node alone: gossip leaves it where it arrived
 
-    @cached_property
+    @once
     def about(self) -> About:
         """The block that the message is about, for its rows in the trace."""
         return NOTHING
@@ -38,17 +38,17 @@ class Message(msgspec.Struct, frozen=True, array_like=True, dict=True):
         """The transactions that the message brings along: their numbers are in it, their bytes only on the link."""
         return ()
 
-    @cached_property
+    @once
     def payload(self) -> int:
         """Bytes that the message stands for without carrying them (the bodies of transactions)."""
         return sum(batch.payload for batch in self.bodies)
 
-    @cached_property
+    @once
     def tag(self) -> int:
         """What names the type of message in the trace: an integer below 256."""
         return tag_of(type(self))
 
-    @cached_property
+    @once
     def encoded(self) -> bytes:
         """The message on the wire: a version byte and the msgpack array."""
         return WIRE_VERSION + _ENCODER.encode(self)
@@ -58,12 +58,12 @@ class Message(msgspec.Struct, frozen=True, array_like=True, dict=True):
         """The inverse of `encoded`, for what one has persisted oneself: it is not checked as a stranger's would be."""
         return msgspec.msgpack.decode(data[len(WIRE_VERSION) :], type=cls)
 
-    @cached_property
+    @once
     def size(self) -> int:
         """Bytes on the link: what is encoded and the payload that it stands for."""
         return len(self.encoded) + self.payload
 
-    @cached_property
+    @once
     def digest(self) -> bytes:
         """32 bytes that name the message."""
         return blake2b(_ENCODER.encode(self), digest_size=32, person=b"netsim-message").digest()
@@ -92,13 +92,13 @@ class Signed(Message, frozen=True, array_like=True, dict=True):
         it is Byzantine. None where a correct author may say several."""
         return None
 
-    @cached_property
+    @once
     def claim(self) -> tuple[int, ...] | None:
         """The type and the slot, for whoever looks for two messages that contradict each other."""
         slot = self.slot
         return None if slot is None else (self.tag, *slot)
 
-    @cached_property
+    @once
     def digest(self) -> bytes:
         """32 bytes that name the message: the same whatever the signature's bytes."""
         bare = msgspec.structs.replace(self, signature=b"") if self.signature else self
@@ -123,7 +123,7 @@ class Control(Message, frozen=True, array_like=True, dict=True):
 
     topic: Natural
 
-    @cached_property
+    @once
     def tag(self) -> int:
         return tag_of(type(self)) + self.topic
 

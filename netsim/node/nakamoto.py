@@ -64,7 +64,6 @@ Followers (nodes that do not validate) do all of this but mine; so does a miner 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
@@ -81,6 +80,7 @@ from netsim.node.lottery import exponential
 from netsim.node.membership import members, total_weight
 from netsim.node.mempool import Mempool
 from netsim.node.message import Message
+from netsim.node.once import once
 
 MINE = "mine"  # the timer, beside that of `ancestry`
 WORK = 1  # of each block
@@ -92,7 +92,7 @@ class Mined(BlockMessage, frozen=True, tag=70):
 
     filler: Natural  # bytes on the wire beyond the transactions'
 
-    @cached_property
+    @once
     def payload(self) -> int:
         return self.block.payload + self.filler
 

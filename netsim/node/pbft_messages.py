@@ -6,7 +6,6 @@ block's *header*, so that whoever reads it knows the block's parent without havi
 
 from __future__ import annotations
 
-from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from netsim.node.block import Batch, Block, Header, short, short_id
 from netsim.node.certificate import Certificate
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Message, MessageKind, Signed
+from netsim.node.once import once
 
 
 class Vote(Signed, frozen=True):
@@ -23,7 +23,7 @@ class Vote(Signed, frozen=True):
     height: Natural
     block: Digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block), self.height, self.view
 
@@ -58,15 +58,15 @@ class PrePrepare(Signed, frozen=True, tag=16):
     view: Natural
     block: Block
 
-    @cached_property
+    @once
     def proposal(self) -> Proposal:
         return Proposal(self.signer, self.signature, self.view, self.block.header)
 
-    @cached_property
+    @once
     def digest(self) -> bytes:
         return self.proposal.digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block.id), self.block.height, self.view
 
@@ -119,7 +119,7 @@ class Checkpoint(Signed, frozen=True, tag=19):
     height: Natural
     block: Digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block), self.height, -1
 
@@ -136,7 +136,7 @@ class Change(Signed, frozen=True):
 
     view: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, -1, self.view
 
@@ -183,7 +183,7 @@ class Ask(Message, frozen=True, tag=22):
     view: Natural  # the last view whose opening the asker needs no more
     blocks: tuple[Digest, ...]  # ids of blocks that are known to be decided or proposed anew, but not held
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.height, self.view
 
@@ -204,7 +204,7 @@ class Answer(Message, frozen=True, tag=23):
     stable: Stable | None
     new_view: NewView | None
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.height, -1
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from netsim.node.block import short, short_id
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Signed
+from netsim.node.once import once
 from netsim.node.tendermint_messages import BlockProposal, Vote, Votes
 
 
@@ -26,7 +25,7 @@ class Promise(Signed, frozen=True, tag=43):
     prepared_round: Natural | None  # None: nothing prepared
     prepared_block: Digest | None
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.prepared_block) if self.prepared_block is not None else 0, self.height, self.round
 
@@ -41,17 +40,17 @@ class RoundChange(Signed, frozen=True, tag=47):
     round: Natural
     prepared: Votes | None  # q prepares: of the highest round in which its author is prepared
 
-    @cached_property
+    @once
     def promise(self) -> Promise:
         prepared = self.prepared
         prepared_round, block = (prepared.round, prepared.block) if prepared is not None else (None, None)
         return Promise(self.signer, self.signature, self.height, self.round, prepared_round, block)
 
-    @cached_property
+    @once
     def digest(self) -> bytes:
         return self.promise.digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.prepared.block) if self.prepared is not None else 0, self.height, self.round
 

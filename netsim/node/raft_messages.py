@@ -6,7 +6,6 @@ nobody speaks in another's name. Fabric's orderers have TLS for that.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import ClassVar
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from netsim.node.block import Batch, Block, short, short_id
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Message, MessageKind
+from netsim.node.once import once
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -43,7 +43,7 @@ class _Said(Message, frozen=True, array_like=True, dict=True):
 
     term: Natural  # the sender's; of a request for a pre-vote and of its grant, the one that is wished for
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, -1, self.term
 
@@ -63,7 +63,7 @@ class Append(_Said, frozen=True, tag=60):
         """The block that it brings."""
         return self.entries[-1].block if self.entries else None
 
-    @cached_property
+    @once
     def about(self) -> About:
         block = self.block
         return (short_id(block.id), block.height, self.term) if block else (0, -1, self.term)
@@ -149,7 +149,7 @@ class Snapshot(_Said, frozen=True, tag=67):
 
     mark: Mark
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.mark.height, self.term
 
@@ -164,7 +164,7 @@ class Fetch(Message, frozen=True, tag=68):
 
     height: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.height, -1
 
@@ -180,7 +180,7 @@ class Fetched(Message, frozen=True, tag=69):
 
     blocks: tuple[Block, ...]
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.blocks[0].height if self.blocks else -1, -1
 

@@ -28,7 +28,6 @@ What is lost
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
@@ -43,6 +42,7 @@ from netsim.node.lottery import exponential
 from netsim.node.membership import members
 from netsim.node.mempool import Mempool
 from netsim.node.message import About, Message
+from netsim.node.once import once
 
 PROPOSE, CATCH_UP = "propose", "catch-up"  # the timers
 LEAST_GAP = 1_000_000  # ns between two due times, so that a script without an interval comes to an end
@@ -58,7 +58,7 @@ class Scripted(BlockMessage, frozen=True, tag=32):
     successor: Natural  # who proposes the next block
     due: Integer  # when, ns on the proposer's clock
 
-    @cached_property
+    @once
     def payload(self) -> int:
         return self.block.payload + self.filler
 
@@ -73,7 +73,7 @@ class Missing(Message, frozen=True, tag=33):
 
     height: Natural
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.height, -1
 

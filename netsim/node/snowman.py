@@ -67,7 +67,7 @@ Where this differs from AvalancheGo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar
 
@@ -83,6 +83,7 @@ from netsim.node.fields import Digest, Natural
 from netsim.node.forms import BlockMessage
 from netsim.node.mempool import Mempool
 from netsim.node.message import About, Message
+from netsim.node.once import once
 from netsim.node.rhythm import PROPOSE, Rhythm
 from netsim.node.snowman_tree import Tree
 
@@ -124,7 +125,7 @@ class Chits(Message, frozen=True, tag=82):
     tip: Digest
     accepted: Digest
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.tip), -1, -1
 

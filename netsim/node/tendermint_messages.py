@@ -4,7 +4,6 @@ height after the other have in common: the form of a vote, the certificate of a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from hashlib import blake2b
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from netsim.node.block import Batch, Block, short, short_id
 from netsim.node.certificate import Certificate
 from netsim.node.fields import Digest, Natural
 from netsim.node.message import About, Message, MessageKind, Signed
+from netsim.node.once import once
 
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -25,7 +25,7 @@ class Vote(Signed, frozen=True):
     round: Natural
     block: Digest | None
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block) if self.block is not None else 0, self.height, self.round
 
@@ -58,12 +58,12 @@ class BlockProposal(Signed, frozen=True):
         """What the author signs beside round and block."""
         return ()
 
-    @cached_property
+    @once
     def digest(self) -> bytes:
         signed = _ENCODER.encode((self.tag, self.signer, self.round, self.block.id, self._promises))
         return blake2b(signed, digest_size=32, person=b"netsim-message").digest()
 
-    @cached_property
+    @once
     def about(self) -> About:
         return short_id(self.block.id), self.block.height, self.round
 
@@ -140,7 +140,7 @@ class Ask(Message, frozen=True, tag=38):
     lacks_proposal: bool  # of that round
     block: Digest | None  # one that is known by its id, and needed
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.height, -1 if self.round is None else self.round
 
@@ -161,7 +161,7 @@ class Answer(Message, frozen=True, tag=39):
     chain: tuple[tuple[Block, Votes], ...]  # final blocks above the asked height, lowest first
     block: Block | None  # the one asked for by its id
 
-    @cached_property
+    @once
     def about(self) -> About:
         return 0, self.height, -1
 

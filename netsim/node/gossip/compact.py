@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 from netsim.node.block import Batch
@@ -28,6 +27,7 @@ from netsim.node.fields import Digest, Natural
 from netsim.node.gossip.announce import Announce, Announcement, Wanted
 from netsim.node.gossip.strategy import Host
 from netsim.node.message import Control, Message
+from netsim.node.once import once
 
 SHORT_ID = 6  # bytes: of SipHash-2-4 over the transaction's id, says BIP 152
 
@@ -52,7 +52,7 @@ class ShortForm(Control, frozen=True, tag=112):
     payload_size: Natural  # bytes of the short ids, and of what the message stands for beside its transactions
     inner: bytes  # the message as encoded
 
-    @cached_property
+    @once
     def payload(self) -> int:
         return self.payload_size
 
