@@ -77,7 +77,9 @@ def prepare() -> None:
     name = os.environ.pop(VARIABLE, None)
     if name is not None:
         with suppress(Exception):  # whoever needs it will meet it again, and say so
-            _left.append(Inheritance.of(Path(name).read_bytes()))
+            left = Inheritance.of(Path(name).read_bytes())
+            left.plan.network.prepare()
+            _left.append(left)
     for kind in (Order, Batch):  # what a decoder finds out about its type is kept with the type
         msgspec.msgpack.Decoder(kind)
     # Looking for garbage writes to every object there is, and a page that is written to is copied.

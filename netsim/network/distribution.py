@@ -132,6 +132,11 @@ class QuantileTable:
         middles = [low + rise / 2 for low, rise in zip(self._low, self._rise, strict=True)]
         return sum(middles[1 : STEPS - 1]) / STEPS + sum(middles[STEPS:]) / STEPS**2
 
+    def prepare(self) -> None:
+        """Do now what `lookup` does the first time."""
+        if self.constant is None:
+            _ = self._arrays
+
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         import numpy as np

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NS_PER_MS = 10**6
+_MOST_PREPARED = 256  # ways
 
 
 class Network:
@@ -100,6 +101,20 @@ class Network:
     def last_mile(self, node: int) -> int:
         """The least time from a copy's arrival at a node's access point until it is through, in ns."""
         return self._least[self.kinds[node][1]]
+
+    def prepare(self) -> None:
+        """Compile what is drawn on the ways between all kinds of nodes, which is done at the first message otherwise.
+
+        Not where kinds are so many that hardly anybody would need all of it.
+        """
+        some = dict(zip(self.kinds, range(self.size), strict=True)).values()
+        if len(some) ** 2 > _MOST_PREPARED:
+            return
+        for one in some:
+            for other in some:
+                for leg in self.path(one, other).legs:
+                    for _, table in leg.drawn:
+                        table.prepare()
 
     def median(self, a: int, b: int) -> int:
         """The sum of the median delays of the way's parts, in ns, up to delivery, for a small message by itself.
