@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
     from netsim.network import Network
     from netsim.report.progress import Progress
     from netsim.scenario import Point, Scenario
-    from netsim.sweep import Run
+    from netsim.sweep import Folder
     from netsim.trace import Trace
 
 WRONG, INCOMPLETE = 2, 4
+_SCHEDULER = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}")  # of a Dask cluster
 
 
 class Engine(Enum):
@@ -221,14 +224,23 @@ def sweep(
     seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each point, their seeds counting up.")] = 10,
     set_: Settings = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The first seed, else the scenario's.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="A folder for results.csv; else under runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder for the tables, or that of a sweep to go on with.")
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, max=1000, help="Processes; else one for each core.")] = None,
+    cluster: Annotated[
+        str, typer.Option(metavar="local|URL", help="This machine, or a Dask scheduler: tcp://host:8786, tls://…")
+    ] = "local",
 ) -> None:
     """Simulate every combination of what varies, with several seeds each."""
     from netsim.run import new_folder
-    from netsim.sweep import SweepError, table, write
-    from netsim.sweep import sweep as run_sweep
+    from netsim.sweep import Folder, OtherSweep, SweepError, joined, table
 
+    if cluster != "local":
+        if _SCHEDULER.fullmatch(cluster) is None:
+            _fail(WRONG, f"--cluster {cluster} is neither `local` nor a scheduler's address such as tcp://host:8786")
+        if jobs is not None:
+            _fail(WRONG, "--jobs is for this machine; a cluster has the workers that it has")
     overrides = list(set_ or ())
     first = _load(scenario, overrides, seed)
     if first.trace == "full" and not any(override.startswith("trace=") for override in overrides):
@@ -238,26 +250,64 @@ def sweep(
         _plan(scenario, point.scenario, emulated=False)
         _refuse_measuring(scenario, point.scenario)
     typer.echo(f"{len(points)} points × {seeds} seeds", err=True)
-    runs: list[Run] = []
-    try:
-        folder = _folder(out) if out is not None else new_folder(first, latest=False)
+    wanted = range(first.seed, first.seed + seeds)
+    with ExitStack() as stack:
         try:
-            for one in run_sweep(points, range(first.seed, first.seed + seeds), jobs or os.cpu_count() or 1):
-                runs.append(one)
-                if sys.stderr.isatty():
-                    typer.echo(f"\r{len(runs)} of {len(points) * seeds} runs ", err=True, nl=False)
-        finally:
-            write(points, runs, folder)
+            client = None if cluster == "local" else stack.enter_context(joined(cluster))
+            folder = stack.enter_context(Folder(out or new_folder(first, latest=False), first, points))
+            _do_what_is_left(folder, points, wanted, jobs or os.cpu_count() or 1, client)
+        except OtherSweep as error:
+            _fail(WRONG, f"--out {error}")
+        except SweepError as error:
+            _fail(INCOMPLETE, str(error))
+        except OSError as error:
+            _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        runs = list(folder.runs.values())
+        rows = list(table(folder.points, runs))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        failed = [run for run in runs if run.failure]
+        for run in failed[:5]:
+            typer.echo(f"point {run.point + 1}, seed {run.seed} failed: {run.failure}", err=True)
+        if failed:
+            typer.echo(f"{len(failed)} of {len(runs)} runs failed; to try them again: --out {folder.path}", err=True)
+        count = len({run.seed for run in runs})
+        typer.echo(f"Means over {count} seeds ± 95 % intervals; every run is in {folder.path / 'results.csv'}")
+        raise typer.Exit(max(run.exit_code for run in runs))
+
+
+def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[int], jobs: int, client: object) -> None:
+    """Do the runs that the sweep's folder does not hold yet. Raises SweepError and OSError; what was done is kept."""
+    from netsim.engine.interrupt import ignore_further_interrupts
+    from netsim.report.sweeping import Sweeping
+    from netsim.sweep import State, SweepError
+    from netsim.sweep import sweep as run_sweep
+
+    tasks = folder.left(seeds)
+    there = len(points) * len(seeds) - len(tasks)
+    if there:
+        typer.echo(f"{there} of them are there already", err=True)
+    finished = False
+    try:
+        with Sweeping(len(tasks)) as display:
+
+            def observe(state: State) -> None:
+                display.state(state.running, state.redone, state.workers)
+
+            for one in run_sweep(points, tasks, jobs, client, observe):
+                folder.add(one)
+                display.done(bool(one.failure))
+        finished = True
     except SweepError as error:
-        _fail(INCOMPLETE, str(error))
-    except OSError as error:
-        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-    rows = list(table(points, runs))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    typer.echo(f"Means over {seeds} seeds ± 95 % intervals; every run is in {folder / 'results.csv'}")
-    raise typer.Exit(max(run.exit_code for run in runs))
+        raise SweepError(f"{error}; what was done is kept, to go on: --out {folder.path}") from None
+    except KeyboardInterrupt:
+        typer.echo(f"netsim: interrupted; what was done is kept, to go on: --out {folder.path}", err=True)
+        raise
+    finally:
+        if not finished:
+            ignore_further_interrupts()
+        folder.tables()
 
 
 @app.command()

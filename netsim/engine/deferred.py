@@ -61,18 +61,18 @@ class Deferred:
 
     def attend(self, time: int) -> None:
         """Something else is about to happen at the node: hand over what its CPU has taken up by now."""
-        if self.left:
+        entries = self.entries
+        if entries:
+            self.entries = []
+            if entries[-1][0] >= time:  # what came while the CPU was busy waits for it; what found it idle did not
+                begun = [entry for entry in entries if entry[0] < time or entry[0] == entry[1]]
+                self.entries = entries[len(begun) :]
+                entries = begun
+            self.handing = True
+            self._node.count(entries)
+            self.handing = False
+        if self.left and not self.entries:  # else nothing is handled now, and what was said holds for those that wait
             self.left.clear()
-        if not self.entries:
-            return
-        entries, self.entries = self.entries, []
-        if entries[-1][0] >= time:  # what came while the CPU was busy waits for it; what found it idle did not
-            begun = [entry for entry in entries if entry[0] < time or entry[0] == entry[1]]
-            self.entries = entries[len(begun) :]
-            entries = begun
-        self.handing = True
-        self._node.count(entries)
-        self.handing = False
 
     def resign(self) -> Votes:
         """What is left after `attend`: it waits for the CPU like anything else from now on."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from worlds import emulated, world
 
@@ -49,6 +49,7 @@ def both(*overrides: str) -> tuple[Trace, Trace]:
 
 
 @settings(max_examples=25, deadline=None)
+@example(282, [FAULTS[1], FAULTS[4]], "", COSTS[2], [], "trace=blocks")  # a drop while votes wait for the CPU
 @given(
     seed=st.integers(0, 1000),
     faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True),

@@ -1,0 +1,26 @@
+"""A sweep: every combination of what varies, each with several seeds, simulated on many cores.
+
+`run` is one simulation, `workers` does many of them through Dask, `folder` keeps each as soon as it is there, and
+`table` is what they come to. The independent unit is the run: what is said of a point is the mean over its seeds, with
+the interval that holds the true mean with 95 % confidence (Student's).
+"""
+
+from netsim.sweep.folder import Folder, OtherSweep, Recorded
+from netsim.sweep.run import Run, SweepError, measured
+from netsim.sweep.table import Mean, mean, table
+from netsim.sweep.workers import State, joined, sweep
+
+__all__ = [
+    "Folder",
+    "Mean",
+    "OtherSweep",
+    "Recorded",
+    "Run",
+    "State",
+    "SweepError",
+    "joined",
+    "mean",
+    "measured",
+    "sweep",
+    "table",
+]
