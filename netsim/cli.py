@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netsim.trace import Trace
 
 WRONG, INCOMPLETE = 2, 4
+_MOST_DIFFERENCES = 30  # keys that are listed
 _SCHEDULER = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}")  # of a Dask cluster
 
 
@@ -263,10 +264,7 @@ def sweep(
         except OSError as error:
             _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         runs = list(folder.runs.values())
-        rows = list(table(folder.points, runs))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        _print_columns(list(table(folder.points, runs)))
         failed = [run for run in runs if run.failure]
         for run in failed[:5]:
             typer.echo(f"point {run.point + 1}, seed {run.seed} failed: {run.failure}", err=True)
@@ -308,6 +306,52 @@ def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[in
         if not finished:
             ignore_further_interrupts()
         folder.tables()
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN|SWEEP…", help="Folders of runs, or of sweeps.")],
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON and nothing else.")] = False,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table there, too.")] = None,
+) -> None:
+    """Put runs or sweeps side by side; of sweeps the differences too, with 95 % intervals."""
+    from netsim.compare import NotComparable, differences, rows
+    from netsim.compare import compare as put_side_by_side
+
+    if len(folders) < 2:
+        _fail(WRONG, "there must be two folders at least to compare")
+    try:
+        compared = put_side_by_side(folders)
+    except NotComparable as error:
+        _fail(WRONG, str(error))
+    table = list(rows(folders, compared))
+    if csv is not None:
+        import csv as writer
+
+        try:
+            with csv.open("w", newline="", encoding="utf-8") as file:
+                writer.writer(file).writerows(table)
+        except OSError as error:
+            _fail(INCOMPLETE, f"{error.strerror or error}: {csv}")
+    if json:
+        import msgspec
+
+        typer.echo(msgspec.json.format(msgspec.json.encode(compared), indent=2).decode())
+        return
+    _print_columns(table)
+    different = differences(folders)
+    if different:
+        typer.echo("\nThe scenarios differ in")
+    for key, values in different[:_MOST_DIFFERENCES]:
+        typer.echo(f"  {key}: {' | '.join(values)}")
+    if len(different) > _MOST_DIFFERENCES:
+        typer.echo(f"  and {len(different) - _MOST_DIFFERENCES} keys more")
+
+
+def _print_columns(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @app.command()

@@ -13,7 +13,13 @@ from netsim import catalogue
 from netsim.scenario import parse
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "scenarios/README.md", "scenarios/links.md", "scenarios/own-protocol/README.md")
+DOCUMENTS = (
+    "README.md",
+    "scenarios/README.md",
+    "scenarios/links.md",
+    "scenarios/sweeps.md",
+    "scenarios/own-protocol/README.md",
+)
 COMMAND = re.compile(r"^ {4}(tools/\S+.*?)(?: {2,}#.*)?$|`(tools/netsim [^`<]+)`", re.MULTILINE)
 
 
