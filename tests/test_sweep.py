@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import csv
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars
@@ -16,10 +12,9 @@ import pytest
 
 from netsim import catalogue
 from netsim.scenario import Point, load, points
-from netsim.sweep import Folder, Mean, OtherSweep, Recorded, Run, mean, measured, sweep, table
+from netsim.sweep import Folder, Mean, OtherSweep, Run, mean, measured, sweep, table
 from netsim.sweep.folder import read
-from netsim.sweep.table import FIGURES
-from tests.commands import ROOT, netsim
+from netsim.sweep.workers import code_of, unpack
 
 TEXT = """\
 name: small
@@ -44,40 +39,139 @@ def swept(file: Path, *vary: str) -> list[Point]:
     return points(file, vary=vary, catalogue=catalogue)
 
 
-def recorded(found: list[Point]) -> list[Recorded]:
-    return [Recorded(dict(point.values), str(number)) for number, point in enumerate(found)]
-
-
 def run(point: int, seed: int, **figures: float | str | None) -> Run:
     given = {"safety.agreement": "holds", **{name.replace("__", "."): value for name, value in figures.items()}}
-    return Run(point, seed, dict.fromkeys(FIGURES) | given, 0, 0)
+    return Run(point, seed, given)
+
+
+def opened(file: Path, folder: Path, *vary: str) -> Folder:
+    return Folder(folder, load(file, catalogue=catalogue), swept(file, *vary))
 
 
 def test_every_point_runs_with_every_seed_and_as_it_would_alone(file: Path) -> None:
     found = swept(file)
-    tasks = [(point, seed) for point in range(2) for seed in (1, 2)]
-    runs = {(one.point, one.seed): one for one in sweep(found, tasks, jobs=2)}
+    runs = {(one.point, one.seed): one for one in sweep(found, [(0, 1), (0, 2), (1, 1), (1, 2)], jobs=1)}
     assert sorted(runs) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert [runs[0, 1].figures["finality.quorum_ms.p50"], runs[1, 2].figures["finality.quorum_ms.p50"]] == [30, 60]
     assert runs[1, 2] == measured(1, load(file, overrides=["backbone.delay=20 ms"], catalogue=catalogue), 2)
     assert len({one.figures["trace_digest"] for one in runs.values()}) == 4
 
 
-def test_a_run_that_fails_says_why_and_the_others_go_on(file: Path) -> None:
-    (file.parent / "own.py").write_text(
-        "from netsim.node.consensus import Consensus\n"
-        "class Broken(Consensus):\n"
-        "    messages = ()\n"
-        "    def start(self): raise RuntimeError('no idea')\n"
-        "    def on_message(self, sender, message): ...\n"
-        "    def on_timer(self, name): ...\n",
-        encoding="utf-8",
-    )
-    found = swept(file, "consensus={protocol: 'own.py:Broken'},{protocol: pbft}", "backbone.delay=10 ms")
-    failed, done = sweep(found, [(0, 1), (1, 1)], jobs=1)
-    assert (failed.exit_code, failed.figures) == (4, {})
-    assert "no idea" in failed.failure
-    assert (done.exit_code, done.failure) == (0, "")
+OWN = """\
+from netsim.node.consensus import Consensus
+class Broken(Consensus):
+    messages = ()
+    def start(self): raise RuntimeError('no idea')
+    def on_message(self, sender, message): ...
+    def on_timer(self, name): ...
+"""
+
+
+def test_a_run_that_fails_is_kept_with_its_reason_and_the_others_go_on(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    vary = "consensus={protocol: 'own.py:Broken'},{protocol: pbft}"
+    with opened(file, tmp_path / "out", vary, "backbone.delay=5 ms") as folder:
+        for one in sweep(swept(file, vary, "backbone.delay=5 ms"), folder.left([1]), jobs=1):
+            folder.add(one)
+        folder.tables()
+        assert [(one.exit_code, bool(one.figures)) for one in folder.runs.values()] == [(4, False), (0, True)]
+        assert "no idea" in folder.runs[0, 1].failure
+        assert folder.left([1]) == [(0, 1)]  # which is tried anew
+    there = polars.read_parquet(tmp_path / "out" / "results.parquet")
+    assert there["blocks.finalised"].null_count() == 1
+
+
+def test_a_protocols_code_goes_along_with_what_it_imports(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(f"from beside import WHO\n{OWN.replace('no idea', '{WHO}')}", encoding="utf-8")
+    (tmp_path / "beside.py").write_text("WHO = 1\n", encoding="utf-8")
+    (found,) = swept(file, "consensus={protocol: 'own.py:Broken'}", "backbone.delay=5 ms")
+    code = code_of(found.scenario)
+    assert set(code) == {"own.py", "beside.py"}
+    (tmp_path / "worker").mkdir()
+    first, same = unpack(code, tmp_path / "worker"), unpack(code, tmp_path / "worker")
+    assert first == same
+    assert (first / "beside.py").read_text() == "WHO = 1\n"
+    assert unpack({**code, "beside.py": b"WHO = 2"}, tmp_path / "worker") != first
+    assert code_of(swept(file)[0].scenario) == {}
+
+
+def done(file: Path, folder: Folder, seeds: Sequence[int], most: int = 1000) -> int:
+    """Do what is left, at most so much; how much that was."""
+    left = folder.left(seeds)[:most]
+    for one in sweep(swept(file), left, jobs=1):
+        folder.add(one)
+    return len(left)
+
+
+def test_a_sweep_goes_on_where_it_was(file: Path, tmp_path: Path) -> None:
+    with opened(file, tmp_path / "out") as folder:
+        assert done(file, folder, [1, 2], most=3) == 3
+        with pytest.raises(OtherSweep, match="is being written by another sweep"):
+            opened(file, tmp_path / "out")
+    with (tmp_path / "out" / "runs.jsonl").open("ab") as lines:
+        lines.write(b'{"point":0,"se')  # whoever wrote it was killed
+    with opened(file, tmp_path / "out") as folder:
+        assert folder.left([1, 2]) == [(1, 2)]
+        assert done(file, folder, [1, 2, 3]) == 3
+        folder.tables()
+    with opened(file, tmp_path / "whole") as folder:
+        assert done(file, folder, [3, 1, 2]) == 6
+        folder.tables()
+    results = [polars.read_parquet(tmp_path / name / "results.parquet") for name in ("out", "whole")]
+    assert results[0].drop("wall_s", "host").equals(results[1].drop("wall_s", "host"))
+    for name in ("points.parquet", "results.csv", "sweep.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_values_may_be_added(file: Path, tmp_path: Path) -> None:
+    with opened(file, tmp_path / "out", "backbone.delay=20 ms") as folder:
+        folder.add(run(0, 1))
+    with opened(file, tmp_path / "out") as folder:
+        assert [point.values["backbone.delay"] for point in folder.points] == ["20 ms", "10 ms"]
+        assert folder.left([1]) == [(0, 1)]  # of the sweep at hand, whose first value is new
+        folder.add(run(0, 1))
+    assert [one.point for one in read(tmp_path / "out")[2]] == [0, 1]
+    assert (tmp_path / "out" / "point-002.yaml").is_file()
+
+
+def test_another_sweeps_folder_is_refused_and_left_alone(file: Path, tmp_path: Path) -> None:
+    opened(file, tmp_path / "out").__exit__()
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(OtherSweep, match="it varies backbone"):
+        opened(file, tmp_path / "out", "consensus.window=1,2")
+    file.write_text(TEXT.replace("2 s", "3 s"), encoding="utf-8")
+    with pytest.raises(OtherSweep, match="its scenario, or what --set made of it, was not the same"):
+        opened(file, tmp_path / "out")
+    file.write_text(TEXT.replace("small", "other"), encoding="utf-8")
+    with pytest.raises(OtherSweep, match="of small"):
+        opened(file, tmp_path / "out")
+    with pytest.raises(OtherSweep, match="not empty"):
+        opened(file, tmp_path)
+    with pytest.raises(OtherSweep, match="is no folder"):
+        opened(file, file)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    file.write_text(f"{TEXT}seed: 5\ndescription: as before\n", encoding="utf-8")
+    opened(file, tmp_path / "out").__exit__()
+    (tmp_path / "out" / "runs.jsonl").write_text("{}\n", encoding="utf-8")
+    with pytest.raises(OtherSweep, match="line 1"):
+        opened(file, tmp_path / "out")
+
+
+def test_the_tables_have_types_means_and_medians(file: Path, tmp_path: Path) -> None:
+    with opened(file, tmp_path / "out", "consensus.window=1,2", "backbone.delay=10 ms") as folder:
+        for seed, value in ((1, 1.0), (2, 2.0), (3, 6.0)):
+            folder.add(replace(run(0, seed, rounds__mean=value, liveness__recovery_ms=None), wall_s=1.5, host="here"))
+        folder.add(Run(1, 1, {}, exit_code=4, failure="no memory"))
+        folder.tables()
+    runs = polars.read_parquet(tmp_path / "out" / "results.parquet")
+    assert runs["consensus.window"].to_list() == [1, 1, 1, 2]
+    assert runs["rounds.mean"].to_list() == [1.0, 2.0, 6.0, None]
+    assert runs["liveness.recovery_ms"].dtype == polars.Float64
+    assert runs["failure"].to_list() == [None, None, None, "no memory"]
+    (row,) = polars.read_parquet(tmp_path / "out" / "points.parquet").to_dicts()
+    expected = {"point": "point-001", "figure": "rounds.mean", "runs": 3, "count": 3, "mean": 3.0, "median": 2.0}
+    assert expected.items() <= row.items()
+    assert row["high"] - row["low"] == pytest.approx(2 * 4.302653 * 2.645751 / 3**0.5)
 
 
 def test_a_mean_has_students_interval() -> None:
@@ -97,7 +191,9 @@ def test_the_table_says_what_each_point_came_to(file: Path) -> None:
         run(1, 1, finality__quorum_ms__p50=7.0, **{"safety.agreement": "violated"}),
         run(1, 2),
     ]
-    assert list(table(recorded(swept(file)), runs)) == [
+    with opened(file, file.parent / "out") as folder:
+        rows = list(table(folder.points, runs))
+    assert rows == [
         ["backbone.delay", "finality p50 ms", "p99 ms", "blocks", "messages/block", "agreement"],
         ["10 ms", "15.0 ± 63.5", "–", "–", "24.0 ± 0.0", "holds"],
         ["20 ms", "7.0 (1 of 2)", "–", "–", "–", "violated in 1 of 2"],
@@ -106,11 +202,11 @@ def test_the_table_says_what_each_point_came_to(file: Path) -> None:
 
 def test_every_run_is_a_line_and_every_point_a_scenario(file: Path, tmp_path: Path) -> None:
     found = swept(file)
-    with Folder(tmp_path / "sweep", load(file, catalogue=catalogue), found) as folder:
+    with opened(file, tmp_path / "out") as folder:
         for one in (run(1, 1), run(0, 2, blocks__open=3), run(0, 1)):
             folder.add(one)
         folder.tables()
-    with (tmp_path / "sweep/results.csv").open(encoding="utf-8") as lines:
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["point"], row["backbone.delay"], row["seed"]) for row in rows] == [
         ("point-001", "10 ms", "1"),
@@ -118,88 +214,4 @@ def test_every_run_is_a_line_and_every_point_a_scenario(file: Path, tmp_path: Pa
         ("point-002", "20 ms", "1"),
     ]
     assert [row["blocks.open"] for row in rows] == ["", "3", ""]
-    assert load(tmp_path / "sweep/point-002.yaml", catalogue=catalogue) == found[1].scenario
-
-
-def test_a_sweep_goes_on_where_it_was_killed(file: Path, tmp_path: Path) -> None:
-    """A torn last line is as if it had not been written; what failed is tried anew; more seeds and values are added."""
-    scenario, found = load(file, catalogue=catalogue), swept(file)
-    with Folder(tmp_path / "sweep", scenario, found) as folder:
-        for one in (run(0, 1), run(1, 1), Run(0, 2, {}, exit_code=4, failure="no memory")):
-            folder.add(one)
-    with (tmp_path / "sweep/runs.jsonl").open("ab") as lines:
-        lines.write(b'{"point": 1, "se')
-    with Folder(tmp_path / "sweep", scenario, found) as folder:
-        assert folder.left([1, 2]) == [(0, 2), (1, 2)]
-        folder.add(run(1, 2))
-        with pytest.raises(OtherSweep, match="another sweep"):
-            Folder(tmp_path / "sweep", scenario, found)
-    _, _, runs = read(tmp_path / "sweep")
-    assert [(one.point, one.seed) for one in runs] == [(0, 1), (0, 2), (1, 1), (1, 2)]
-    more = swept(file, "backbone.delay=20 ms,40 ms")
-    with Folder(tmp_path / "sweep", scenario, more) as folder:
-        assert [point.values["backbone.delay"] for point in folder.points] == ["10 ms", "20 ms", "40 ms"]
-        assert folder.left([1, 2]) == [(1, 1), (1, 2)]
-    with pytest.raises(OtherSweep, match="it varies"):
-        Folder(tmp_path / "sweep", scenario, swept(file, "workload.rate=1 /s,2 /s"))
-
-
-SLOW = TEXT.replace("duration: 2 s", "duration: 60 s").replace("sweep:", "workload: {rate: 100 /s}\nsweep:")
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
-@contextmanager
-def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and two workers, as somebody starts them who has a cluster."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    port = address.rpartition(":")[2]
-    commands = [["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]]
-    commands += [["distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard"]] * 2
-    started = []
-    with ExitStack() as stack:
-        for command in commands:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=folder,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            started.append(process)
-        yield address, started[1:]
-
-
-def test_a_cluster_that_loses_a_worker_gives_the_table_of_one_machine(tmp_path: Path) -> None:
-    file = tmp_path / "slow.yaml"
-    file.write_text(SLOW, encoding="utf-8")
-    asked = ("sweep", file, "--seeds", "4")
-    assert netsim(tmp_path, *asked, "--jobs", "1", "--out", tmp_path / "here").returncode == 0
-    with cluster(tmp_path) as (address, workers):
-        command = [sys.executable, "-m", "netsim", *map(str, asked), "--cluster", address, "--out", "there"]
-        sweeping = subprocess.Popen(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
-        kept = tmp_path / "there/runs.jsonl"
-        while sweeping.poll() is None and not (kept.exists() and kept.read_bytes().count(b"\n")):
-            time.sleep(0.01)
-        workers[0].kill()
-        assert sweeping.wait() == 0
-    apart = ["wall_s", "host"]
-    here, there = (polars.read_parquet(tmp_path / name / "results.parquet").drop(apart) for name in ("here", "there"))
-    assert here.height == 8
-    assert here.equals(there)
-    means = [(tmp_path / name / "points.parquet").read_bytes() for name in ("here", "there")]
-    assert means[0] == means[1]
-
-
-def test_a_scheduler_that_is_none_is_told() -> None:
-    wrong = netsim(Path("/"), "sweep", ROOT / "scenarios/constant-delay.yaml", "--cluster", "somewhere")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "tcp://host:8786" in wrong.stderr
+    assert load(tmp_path / "out" / "point-002.yaml", catalogue=catalogue) == found[1].scenario

@@ -10,7 +10,7 @@ from functools import cache
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, median, stdev
-from typing import Any
+from typing import Any, TypeGuard
 
 from netsim.sweep.folder import Recorded, name
 from netsim.sweep.run import Run
@@ -111,7 +111,8 @@ def write_parquet(points: Sequence[Recorded], runs: Sequence[Run], folder: Path)
     columns["failure"] = [run.failure or None for run in done]
     columns["wall_s"] = [run.wall_s for run in done]
     columns["host"] = [run.host for run in done]
-    schema = {"point": polars.String, "seed": polars.Int64, "failure": polars.String, "host": polars.String}
+    empty = {key: polars.Float64 for key in figures if all(value is None for value in columns[key])}
+    schema = empty | {"point": polars.String, "seed": polars.Int64, "failure": polars.String, "host": polars.String}
     polars.DataFrame(columns, schema_overrides=schema).write_parquet(folder / "results.parquet")
     rows = list(_aggregated(points, varied, done, figures))
     names = ["point", *varied, *AGGREGATES]
@@ -127,7 +128,7 @@ def _aggregated(
         own = [run for run in runs if run.point == number and not run.failure]
         head = [name(number), *(values[number] for values in varied.values())]
         for key in figures:
-            there: list[float] = [run.figures[key] for run in own if is_number(run.figures.get(key))]
+            there: list[float] = [value for run in own if is_number(value := run.figures.get(key))]
             if (found := mean(there)) is None:
                 continue
             ends = [None, None] if found.half is None else [found.mean - found.half, found.mean + found.half]
@@ -150,7 +151,7 @@ def _of_one_type(values: list[Any]) -> list[Any]:
     return [float(value) if mixed and isinstance(value, int) else value for value in values]
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a figure is one that there can be a mean of."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -79,10 +79,11 @@ def sweep(
 def joined(address: str) -> Iterator[Any]:
     """A client of the cluster whose scheduler is at `address`. Raises SweepError where none answers."""
     _silence()
-    from distributed import Client
+    import distributed
 
+    dask: Any = distributed  # whose names are partly untyped
     try:
-        client = Client(address, timeout=ANSWER_S, set_as_default=False, name="netsim-sweep")  # type: ignore[no-untyped-call]
+        client = dask.Client(address, timeout=ANSWER_S, set_as_default=False, name="netsim-sweep")
     except (OSError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise SweepError(f"no Dask scheduler answers at {address}: {reason}") from None
@@ -91,21 +92,22 @@ def joined(address: str) -> Iterator[Any]:
         yield client
     finally:
         with suppress(Exception):
-            client.close(timeout=2)  # type: ignore[no-untyped-call]
+            client.close(timeout=2)
 
 
 @contextmanager
 def _local(jobs: int) -> Iterator[Any]:
     """A client of `jobs` processes on this machine, which end with the block, and with this process however it ends."""
     _silence()
-    from distributed import Client, LocalCluster
+    import distributed
 
+    dask: Any = distributed
     others = set(active_children())
     with TemporaryDirectory(prefix="netsim-sweep-", ignore_cleanup_errors=True) as work:
         # Ctrl-C is this process's business: its children inherit that they are not to hear it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            cluster = LocalCluster(  # type: ignore[no-untyped-call]
+            cluster = dask.LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
                 processes=True,
@@ -119,7 +121,7 @@ def _local(jobs: int) -> Iterator[Any]:
                 memory_limit=0,
                 preload=["netsim.sweep.worker"],
             )
-            client = Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+            client = dask.Client(cluster, set_as_default=False)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
@@ -130,7 +132,7 @@ def _local(jobs: int) -> Iterator[Any]:
             for process in set(active_children()) - others:  # what they still simulate, nobody waits for
                 process.kill()
             with suppress(Exception):
-                client.close(timeout=2)  # type: ignore[no-untyped-call]
+                client.close(timeout=2)
             with suppress(Exception):
                 cluster.close(timeout=5)
 
@@ -256,7 +258,7 @@ def _simulate(point: int, scenario: Scenario, seed: int, code: Code, source: str
     if source != source_digest():
         raise OtherNetsim(_other(worker.address, netsim.__version__))
     if code:
-        folder = _unpack(code, Path(worker.local_directory))
+        folder = unpack(code, Path(worker.local_directory))
         place, colon, name = scenario.consensus.protocol.partition(":")
         protocol = f"{Path(place).name}{colon}{name}"
         scenario = replace(scenario, consensus=replace(scenario.consensus, protocol=protocol, folder=str(folder)))
@@ -276,7 +278,7 @@ def code_of(scenario: Scenario) -> Code:
     return {path.name: path.read_bytes() for path in sorted(file.parent.glob("*.py"))} if file.is_file() else {}
 
 
-def _unpack(code: Code, below: Path) -> Path:
+def unpack(code: Code, below: Path) -> Path:
     """A folder with these files, the same for the same; modules of another one's are forgotten."""
     digest = blake2b(repr(sorted(code.items())).encode(), digest_size=8).hexdigest()
     folder = below / f"netsim-code-{digest}"
