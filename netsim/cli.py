@@ -236,6 +236,38 @@ def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[in
 
 
 @app.command()
+def compare(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="RUN|SWEEP…", help="Folders, or points of a sweep: SWEEP/point-001.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures as a table, too.")] = None,
+) -> None:
+    """Put runs or sweeps side by side, the first being what the others are held against."""
+    from netsim.compare import NothingToCompare, document, load, match, write_csv
+
+    if len(sources) < 2:
+        _fail(WRONG, "there is nothing to compare it with: name two runs or sweeps, or more")
+    try:
+        sides = [load(source) for source in sources]
+        matched, over = match(sides)
+        if csv is not None:
+            write_csv(sides, matched, csv)
+    except NothingToCompare as error:
+        _fail(WRONG, str(error))
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    if json:
+        import msgspec
+
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document(sides, matched)), indent=2) + b"\n")
+        return
+    from netsim.report.comparison import print_comparison
+
+    print_comparison(sides, matched, over)
+
+
+@app.command()
 def graph(
     source: Annotated[Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file or a run's folder.")],
     output: Annotated[Path | None, typer.Option(metavar="FILE", help=".svg, .png, .graphml or .dot")] = None,
