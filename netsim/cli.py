@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from netsim.trace import Trace
 
 WRONG, INCOMPLETE = 2, 4
-_MOST_DIFFERENCES = 30  # keys that are listed
 _SCHEDULER = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):\d{1,5}")  # of a Dask cluster
 
 
@@ -310,42 +309,34 @@ def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[in
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN|SWEEP…", help="Folders of runs, or of sweeps.")],
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON and nothing else.")] = False,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table there, too.")] = None,
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="RUN|SWEEP…", help="Folders, or points of a sweep: SWEEP/point-001.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures as a table, too.")] = None,
 ) -> None:
-    """Put runs or sweeps side by side; of sweeps the differences too, with 95 % intervals."""
-    from netsim.compare import NotComparable, differences, rows
-    from netsim.compare import compare as put_side_by_side
+    """Put runs or sweeps side by side, the first being what the others are held against."""
+    from netsim.compare import NothingToCompare, document, load, match, write_csv
 
-    if len(folders) < 2:
-        _fail(WRONG, "there must be two folders at least to compare")
+    if len(sources) < 2:
+        _fail(WRONG, "there is nothing to compare it with: name two runs or sweeps, or more")
     try:
-        compared = put_side_by_side(folders)
-    except NotComparable as error:
+        sides = [load(source) for source in sources]
+        matched, over = match(sides)
+        if csv is not None:
+            write_csv(sides, matched, csv)
+    except NothingToCompare as error:
         _fail(WRONG, str(error))
-    table = list(rows(folders, compared))
-    if csv is not None:
-        import csv as writer
-
-        try:
-            with csv.open("w", newline="", encoding="utf-8") as file:
-                writer.writer(file).writerows(table)
-        except OSError as error:
-            _fail(INCOMPLETE, f"{error.strerror or error}: {csv}")
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     if json:
         import msgspec
 
-        typer.echo(msgspec.json.format(msgspec.json.encode(compared), indent=2).decode())
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document(sides, matched)), indent=2) + b"\n")
         return
-    _print_columns(table)
-    different = differences(folders)
-    if different:
-        typer.echo("\nThe scenarios differ in")
-    for key, values in different[:_MOST_DIFFERENCES]:
-        typer.echo(f"  {key}: {' | '.join(values)}")
-    if len(different) > _MOST_DIFFERENCES:
-        typer.echo(f"  and {len(different) - _MOST_DIFFERENCES} keys more")
+    from netsim.report.comparison import print_comparison
+
+    print_comparison(sides, matched, over)
 
 
 def _print_columns(rows: Sequence[Sequence[str]]) -> None:

@@ -163,7 +163,7 @@ def test_list_prints_presets(tmp_path: Path) -> None:
 
 
 def test_a_sweep_prints_a_table_and_leaves_its_runs(small: Path, tmp_path: Path) -> None:
-    options = ("--vary", "backbone.delay=10 ms,20 ms", "--seeds", 2, "--out", "here")
+    options = ("--vary", "backbone.delay=10 ms,20 ms", "--seeds", 2, "--jobs", 1, "--out", "here")
     done = netsim(tmp_path, "sweep", small, *options)
     assert done.returncode == 0, done.stderr
     heading, *rows, _ = done.stdout.splitlines()
