@@ -201,7 +201,7 @@ def test_check_counts_the_points_of_a_sweep_and_a_run_is_without_it(small: Path,
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    heavy = ("numpy", "networkx", "polars", "scipy", "matplotlib", "pydantic", "aiomqtt", "cryptography")
+    heavy = ("numpy", "networkx", "polars", "scipy", "matplotlib", "pydantic", "aiomqtt", "cryptography", "dask")
     code = f"import sys, netsim.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True

@@ -244,10 +244,13 @@ def _spread(points: Sequence[Point], tasks: Sequence[Task], client: Any, observe
 def _state(client: Any, redone: int) -> State:
     """What the scheduler says. Raises SweepError where it is gone."""
     try:
-        processing = client.processing()
+        processing, threads = client.processing(), client.nthreads()
     except Exception:
         raise SweepError("the cluster's scheduler is gone") from None
-    return State(sum(map(len, processing.values())), redone, len(processing))
+    running = sum(
+        min(len(keys), threads.get(worker, 1)) for worker, keys in processing.items()
+    )  # the others wait there
+    return State(running, redone, len(processing))
 
 
 def _simulate(point: int, scenario: Scenario, seed: int, code: Code, source: str) -> Run:
