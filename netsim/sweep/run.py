@@ -42,15 +42,18 @@ class Run:
 
 
 @interrupts_restored()
-def measured(point: int, scenario: Scenario, seed: int) -> Run:
-    """Simulate a scenario with a seed. Ctrl-C ends it as KeyboardInterrupt; whatever else ends it is its `failure`."""
+def measured(point: int, scenario: Scenario, seed: int, below: Path | None = None) -> Run:
+    """Simulate a scenario with a seed. Ctrl-C ends it as KeyboardInterrupt; whatever else ends it is its `failure`.
+
+    Raw rows go to a folder that is gone afterwards, in `below` if given.
+    """
     from netsim.engine.plan import Plan
     from netsim.engine.simulator import NodeFailed, simulate
     from netsim.measure import outcome, summarise
     from netsim.measure.expect import flatten
 
     started, host = time.monotonic(), socket.gethostname()
-    with TemporaryDirectory(prefix="netsim-sweep-") as work:
+    with TemporaryDirectory(prefix="netsim-sweep-", dir=below) as work:
         try:
             recorded = simulate(Plan(replace(scenario, seed=seed)), Path(work))
         except (NodeFailed, ValueError, OSError, MemoryError) as error:

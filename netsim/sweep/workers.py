@@ -258,14 +258,15 @@ def _simulate(point: int, scenario: Scenario, seed: int, code: Code, source: str
     from distributed import get_worker
 
     worker = get_worker()
+    own = Path(worker.local_directory)  # which goes with the worker, also when it is killed
     if source != source_digest():
         raise OtherNetsim(_other(worker.address, netsim.__version__))
     if code:
-        folder = unpack(code, Path(worker.local_directory))
+        folder = unpack(code, own)
         place, colon, name = scenario.consensus.protocol.partition(":")
         protocol = f"{Path(place).name}{colon}{name}"
         scenario = replace(scenario, consensus=replace(scenario.consensus, protocol=protocol, folder=str(folder)))
-    return measured(point, scenario, seed)
+    return measured(point, scenario, seed, own)
 
 
 def code_of(scenario: Scenario) -> Code:
