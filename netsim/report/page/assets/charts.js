@@ -1,0 +1,241 @@
+"use strict";
+// A chart from its document, plain JSON that netsim/report/page/ writes:
+//
+//   {id, title, says,                 what it is called; one sentence that says what it shows
+//    kind,                            "lines", "scatter", "bars", "heat" or "tree"
+//    x: {name, unit, scale}, y: …     scale: "linear" (if not given), "log" or "category" (then with `values`: the
+//                                     names); zero: false lets a linear axis begin elsewhere
+//    series: [{name, points, band}]   lines, scatter: [[x, y], …], band: [[x, low, high], …]; bars: a number per category;
+//                                     heat: [[column, row, value], …] with value: {name, unit}; step: "end" for stairs
+//    stacked,                         bars: upon each other
+//    root,                            tree: {name, value, children: […]}
+//    shades: [{from, to, says}],      stretches of the x axis behind it all
+//    marks: [{at, says}]}             upright lines
+//
+// `netsim.figure(parent, chart)` puts heading, sentence, picture, table and download there. Pictures are drawn when they
+// come into view, and anew when the page turns dark, light or to paper.
+(() => {
+  const { el, css, palette } = netsim;
+
+  const unit = (axis) => (axis.unit ? `${axis.name} (${axis.unit})` : axis.name);
+  const dashes = ["solid", "dashed", "dotted"];
+  const symbols = ["circle", "rect", "triangle", "diamond"];
+
+  function axis(given, place) {
+    const scale = given.scale ?? "linear";
+    const common = {
+      name: unit(given),
+      nameLocation: "middle",
+      nameGap: place === "x" ? 30 : 48,
+      nameTextStyle: { color: css("--text") },
+      axisLabel: { color: css("--soft"), hideOverlap: true, ...(scale === "category" ? {} : { formatter: (value) => netsim.number(value) }) },
+      axisLine: { show: true, lineStyle: { color: css("--line") } },
+      splitLine: { show: scale !== "category", lineStyle: { color: css("--line"), opacity: 0.5 } },
+      min: given.min,
+      max: given.max,
+    };
+    if (scale === "category") return { ...common, type: "category", data: given.values };
+    if (scale === "log") return { ...common, type: "log", logBase: 10 };
+    return { ...common, type: "value", scale: given.zero === false }; // lengths are read from zero
+  }
+
+  // Behind the first series: stretches and marks, each with its words.
+  function behind(chart) {
+    const colour = css("--text");
+    return {
+      markArea: chart.shades?.length && {
+        silent: true,
+        itemStyle: { color: css("--shade") },
+        label: { color: css("--soft"), position: "insideTop", fontSize: 11 },
+        data: chart.shades.map((shade) => [{ name: shade.says, xAxis: shade.from }, { xAxis: shade.to }]),
+      },
+      markLine: chart.marks?.length && {
+        silent: true,
+        symbol: "none",
+        lineStyle: { color: colour, type: "dashed", opacity: 0.6 },
+        label: { color: colour, formatter: (mark) => mark.name, fontSize: 11 },
+        data: chart.marks.map((mark) => ({ name: mark.says, xAxis: mark.at })),
+      },
+    };
+  }
+
+  // The width of a band is a second line piled upon an invisible first one.
+  function band(series, colour) {
+    const quiet = { type: "line", stack: `band ${series.name}`, symbol: "none", silent: true, lineStyle: { opacity: 0 }, tooltip: { show: false } };
+    return [
+      { ...quiet, data: series.band.map(([x, low]) => [x, low]) },
+      { ...quiet, data: series.band.map(([x, low, high]) => [x, high - low]), areaStyle: { color: colour, opacity: 0.2 } },
+    ];
+  }
+
+  function cartesian(chart) {
+    const series = chart.series.flatMap((given, number) => {
+      const colour = given.colour ?? palette[number % palette.length];
+      const shared = { name: given.name, data: given.points, itemStyle: { color: colour }, ...(number === 0 ? behind(chart) : {}) };
+      if (chart.kind === "bars") return [{ ...shared, type: "bar", stack: chart.stacked ? "all" : undefined, barMaxWidth: 36 }];
+      const symbol = symbols[number % symbols.length];
+      if (chart.kind === "scatter") return [{ ...shared, type: "scatter", symbol, symbolSize: 7, large: given.points.length > 5000 }];
+      const few = given.points.length <= 40 && !given.step;
+      const line = {
+        ...shared,
+        type: "line",
+        step: given.step,
+        symbol,
+        showSymbol: few,
+        symbolSize: 6,
+        sampling: given.points.length > 3000 ? "lttb" : undefined,
+        lineStyle: { color: colour, width: 2, type: dashes[number % dashes.length] },
+      };
+      return given.band ? [...band(given, colour), line] : [line];
+    });
+    return {
+      grid: { left: 64, right: 20, top: chart.series.length > 1 ? 40 : 20, bottom: 48 },
+      legend: chart.series.length > 1 ? { top: 0, type: "scroll", textStyle: { color: css("--text") }, data: chart.series.map((given) => given.name) } : undefined,
+      xAxis: axis(chart.x, "x"),
+      yAxis: axis(chart.y, "y"),
+      tooltip: { trigger: chart.kind === "scatter" ? "item" : "axis", valueFormatter: (value) => netsim.quantity(Array.isArray(value) ? value[1] : value, chart.y.unit) },
+      series,
+    };
+  }
+
+  function heat(chart) {
+    const values = chart.series[0].points.map(([, , value]) => value).filter((value) => value !== null);
+    const few = chart.x.values.length * chart.y.values.length <= 150;
+    return {
+      grid: { left: 110, right: 20, top: 16, bottom: 110 },
+      xAxis: axis({ ...chart.x, scale: "category" }, "x"),
+      yAxis: { ...axis({ ...chart.y, scale: "category" }, "y"), nameGap: 90, inverse: true },
+      visualMap: {
+        min: Math.min(...values),
+        max: Math.max(...values),
+        orient: "horizontal",
+        left: "center",
+        bottom: 4,
+        calculable: true,
+        text: [unit(chart.value), ""],
+        textStyle: { color: css("--text") },
+        formatter: (value) => netsim.number(value),
+        inRange: { color: netsim.ramp },
+      },
+      tooltip: { formatter: ({ data }) => `${chart.y.values[data[1]]}, ${chart.x.values[data[0]]}: ${netsim.quantity(data[2], chart.value.unit)}` },
+      series: [
+        {
+          type: "heatmap",
+          data: chart.series[0].points.filter(([, , value]) => value !== null),
+          label: { show: few, formatter: ({ data }) => netsim.number(data[2]), textBorderColor: "#000", textBorderWidth: 2, color: "#fff" },
+        },
+      ],
+    };
+  }
+
+  function tree(chart) {
+    return {
+      tooltip: { formatter: ({ data }) => (data.says ? `${data.name}\n${data.says}` : data.name) },
+      series: [
+        {
+          type: "tree",
+          data: [chart.root],
+          orient: "LR",
+          initialTreeDepth: -1,
+          roam: true,
+          left: 40,
+          right: 80,
+          top: 10,
+          bottom: 10,
+          symbolSize: 9,
+          label: { position: "top", color: css("--text"), fontSize: 11 },
+          lineStyle: { color: css("--soft") },
+        },
+      ],
+    };
+  }
+
+  netsim.kinds = { lines: cartesian, scatter: cartesian, bars: cartesian, heat, tree };
+
+  // The rows that a chart was drawn from: for the table and the download.
+  netsim.rowsOf = (chart) => {
+    const x = chart.x && unit(chart.x);
+    const y = chart.y && unit(chart.y);
+    if (chart.columns) return [chart.columns, chart.rows];
+    if (chart.kind === "tree") {
+      const rows = [];
+      const walk = (node, parent) => {
+        rows.push([node.name, parent, node.says ?? ""]);
+        for (const child of node.children ?? []) walk(child, node.name);
+      };
+      walk(chart.root, "");
+      return [["name", "parent", "what"], rows];
+    }
+    if (chart.kind === "heat") return [[x, y, unit(chart.value)], chart.series[0].points.map(([column, row, value]) => [chart.x.values[column], chart.y.values[row], value])];
+    if (chart.kind === "bars") return [[x, ...chart.series.map((given) => given.name)], chart.x.values.map((name, at) => [name, ...chart.series.map((given) => given.points[at])])];
+    return [["series", x, y], chart.series.flatMap((given) => given.points.map(([at, value]) => [given.name, at, value]))];
+  };
+
+  const drawn = new Map(); // element → [ECharts instance, chart]
+
+  function draw(canvas, chart) {
+    const option = netsim.kinds[chart.kind](chart);
+    const old = drawn.get(canvas);
+    const instance = old ? old[0] : echarts.init(canvas, null, { renderer: "canvas" });
+    drawn.set(canvas, [instance, chart]);
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches || chart.still;
+    instance.setOption(
+      {
+        animation: !calm,
+        animationDuration: 300,
+        textStyle: { fontFamily: "inherit" },
+        aria: { enabled: true, label: { description: `${chart.title}. ${chart.says}` } },
+        ...option,
+        // Rich text is drawn, not parsed: a node called <img …> stays a name.
+        tooltip: { confine: true, renderMode: "richText", backgroundColor: css("--paper"), borderColor: css("--line"), textStyle: { color: css("--text") }, ...option.tooltip },
+      },
+      true,
+    );
+    canvas.dataset.drawn = "true";
+  }
+
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries.filter((each) => each.isIntersecting)) {
+        seen.unobserve(entry.target);
+        draw(entry.target, entry.target.chart);
+      }
+    },
+    { rootMargin: "400px" },
+  );
+  const sized = new ResizeObserver((entries) => entries.forEach((entry) => drawn.get(entry.target)?.[0].resize()));
+  const again = () => drawn.forEach(([, chart], canvas) => draw(canvas, chart));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll(".canvas").forEach((canvas) => draw(canvas, canvas.chart));
+  });
+
+  const MOST_ROWS = 300; // in the table; the download has them all
+
+  // Put a chart there; what comes back can be told of new data: `figure.show(chart)`.
+  netsim.figure = (parent, chart) => {
+    const canvas = el("div", { class: "canvas", role: "img", "aria-label": `${chart.title}. ${chart.says}`, style: chart.height ? `height:${Number(chart.height)}px` : null });
+    canvas.chart = chart;
+    const details = el("details", {}, el("summary", {}, "Data as a table"));
+    details.addEventListener("toggle", () => {
+      if (!details.open || details.children.length > 1) return;
+      const [columns, rows] = netsim.rowsOf(canvas.chart);
+      details.append(netsim.table(columns, rows.slice(0, MOST_ROWS)));
+      if (rows.length > MOST_ROWS) details.append(el("p", {}, `The first ${MOST_ROWS} of ${netsim.number(rows.length)} rows; the download has all.`));
+    });
+    const save = el("button", { type: "button", onclick: () => netsim.download(`${chart.id}.csv`, netsim.csv(...netsim.rowsOf(canvas.chart))) }, "Download CSV");
+    const says = el("p", {}, chart.says);
+    const element = el("figure", { id: chart.id }, el("figcaption", {}, el("h3", {}, chart.title), says), canvas, el("div", { class: "foot" }, details, save));
+    parent.append(element);
+    seen.observe(canvas);
+    sized.observe(canvas);
+    return {
+      element,
+      show: (fresh) => {
+        canvas.chart = fresh;
+        says.textContent = fresh.says;
+        if (drawn.has(canvas)) draw(canvas, fresh);
+      },
+    };
+  };
+})();
