@@ -100,7 +100,7 @@ class Worker:
         clock = self._plan.scenario.emulation.pace == "clock"
         self._clock = clock
         loop = MeasuringLoop if self._plan.scenario.compute.measured else Loop
-        self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False)
+        self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False, exact=not clock)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:

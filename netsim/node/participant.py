@@ -205,12 +205,14 @@ class Participant:
         elif self.mempool.add(message.batch):
             self.consensus.on_transactions()
 
+    def keeps(self, message: Signed) -> bool:
+        """Whether messages like this one stay here: what is passed on is passed on at once."""
+        route = self._routes.get(type(message))
+        return route is not None and route[0] is None and not route[2]
+
     def unmoved_by(self, message: Signed) -> int:
         """How many more messages like this one may be put off: see `Consensus.unmoved_by`."""
-        route = self._routes.get(type(message))
-        if route is None or route[0] is not None or route[2]:
-            return 0  # what is passed on is passed on at once
-        return self.consensus.unmoved_by(message)
+        return self.consensus.unmoved_by(message) if self.keeps(message) else 0
 
     def on_vote(self, sender: int, message: Signed) -> None:
         """One of the messages that were put off: a validator's own, and genuine. `on_message` comes to this for it."""
