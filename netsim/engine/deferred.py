@@ -23,6 +23,7 @@ from bisect import bisect_left, insort
 from heapq import heappush
 from typing import TYPE_CHECKING
 
+from netsim.node.consensus import ANY_NUMBER
 from netsim.node.message import Signed
 from netsim.node.participant import Participant
 
@@ -30,36 +31,71 @@ if TYPE_CHECKING:
     from netsim.engine.loop import Flight, Node
 
 Claim = tuple[int, ...]
-# When the CPU takes it up and when it came to the CPU (ns), who sent it, its number, the message.
-Votes = list[tuple[int, int, int, int, Signed]]
-# When it comes to the next place (ns), who sent it, its number, the message.
-Coming = list[tuple[int, int, int, Signed]]
-
 FAULT, ARRIVAL, WORK = range(3)  # the kinds of event by which it matters what comes first
+_FIRST = -1  # sorts before every sender
 
 
 class Box:
-    """The votes of one claim on their way to one node, in the order of their arrivals."""
+    """The votes of one claim on their way to one node."""
 
-    __slots__ = ("first", "left", "node", "votes", "waker")
+    __slots__ = ("alarm", "first", "inside", "late", "left", "node", "sorted", "votes", "waker")
 
-    def __init__(self, node: Node, first: Signed, left: int) -> None:
-        """`left`: how many of them the node may be handed without any reaction."""
+    def __init__(self, node: Node, first: Signed) -> None:
+        """`first`: any one of them."""
         self.node = node
-        self.first = first  # any one of them
-        self.left = left
+        self.first = first
         self.votes: Coming = []
-        self.waker: Flight | None = None  # the event that stands for the one that may move the node
+        self.sorted = True  # by arrival
+        self.inside = 0  # those that have left it, and have not been handed over
+        self.late = False  # nothing that may still come moves the node
+        self.left = 0  # how many of those in the box the node may be handed without any reaction
+        self.waker: Flight | None = None  # the event that stands for the first one that may move the node
+        self.alarm = -1  # the time of the event that looks at what is through the downlink
+
+    def put(self, vote: tuple[int, int, int, Signed, Box]) -> None:
+        """One more is on its way."""
+        votes = self.votes
+        if len(votes) < self.left:
+            self.sorted = self.sorted and (not votes or votes[-1] < vote)
+            votes.append(vote)
+            return
+        if not self.sorted:
+            votes.sort()
+            self.sorted = True
+        insort(votes, vote)
+        if self.waker is None or votes[self.left] is vote or votes[self.left][3] is not self.waker.message:
+            self.watch()
 
     def watch(self) -> None:
-        """See to it that the first vote that may move the node is an event."""
-        sign = self.votes[self.left]
-        time, sender, sequence, message = sign
+        """The first vote that may move the node has to be an event."""
+        if not self.sorted:
+            self.votes.sort()
+            self.sorted = True
+        time, sender, sequence, message, _ = self.votes[self.left]
         waker = self.waker
-        if waker is None or waker.message is not message or waker.times[0] != time:
+        if waker is None or waker.message is not message:
             self.waker = waker = self.node.alone(time, message)
             waker.box = self
             heappush(self.node.heap, (time, ARRIVAL, sender, sequence, self.node.me, waker))
+
+    def taken(self, bound: tuple[int, ...]) -> Coming:
+        """What arrives before the bound leaves the box."""
+        if not self.sorted:
+            self.votes.sort()
+            self.sorted = True
+        votes = self.votes
+        end = bisect_left(votes, bound)  # type: ignore[type-var]  # nothing is compared beyond the number
+        arrived = votes[:end]
+        del votes[:end]
+        self.inside += end
+        self.left -= end
+        return arrived
+
+
+# When it comes to the next place (ns), who sent it, its number, the message, its box.
+Coming = list[tuple[int, int, int, Signed, Box]]
+# When the CPU takes it up and when it came to the CPU (ns), who sent it, its number, the message, its box.
+Votes = list[tuple[int, int, int, int, Signed, Box | None]]
 
 
 class Deferred:
@@ -72,7 +108,7 @@ class Deferred:
         self._participant: Participant | None = None
         self.left: dict[Claim, int] = {}  # by claim: how many more may be put off that are events
         self.boxes: dict[Claim, Box] = {}
-        self.through: Coming = []  # in the downlink: when they are through
+        self.through: Coming = []  # in the downlink: when they are through, in order
         self.entries: Votes = []  # at the CPU
         self.handing = False
 
@@ -87,85 +123,109 @@ class Deferred:
         """A box for votes like this one, None where the node has to see each when it comes."""
         if self._participant is None or not self._participant.keeps(vote):
             return None
-        box = self.boxes[claim] = Box(self._node, vote, max(self._may_take(claim, vote), 0))
+        box = self.boxes[claim] = Box(self._node, vote)
+        self._look(box, -1, FAULT)
         return box
-
-    def _may_take(self, claim: Claim, vote: Signed) -> int:
-        """How many more of the votes that have not come yet the node may be handed without any reaction."""
-        assert self._participant is not None
-        left = self._participant.unmoved_by(vote)
-        for entry in self.entries:
-            left -= entry[4].claim == claim
-        for coming in self.through:
-            left -= coming[3].claim == claim
-        return left
 
     def advance(self, time: int, kind: int, sender: int, sequence: int) -> None:
         """An event with this key comes to the node: what comes to the CPU before it takes its turn."""
         arrived: Coming = []
         bound = (time, sender, sequence) if kind == ARRIVAL else (time,) if kind == FAULT else (time + 1,)
         for box in self.boxes.values():
-            votes = box.votes
-            if votes and votes[0] < bound:
-                end = bisect_left(votes, bound)  # type: ignore[type-var]  # nothing is compared beyond the number
-                arrived += votes[:end]
-                del votes[:end]
-                box.left -= end
-        if not arrived and not self.through:
-            return
-        arrived.sort()
+            if box.votes and (box.votes[0] < bound or not box.sorted):
+                arrived += box.taken(bound)
+        if len(arrived) > 1:
+            arrived.sort()
         node = self._node
-        downlink = node.downlink
-        if downlink is not None:
-            enter = downlink.enter
+        if node.downlink is not None:
             through = self.through
-            through += [(enter(at, vote.size), who, number, vote) for at, who, number, vote in arrived]
-            through.sort()
+            if arrived:
+                enter = node.downlink.enter
+                through += [(enter(at, vote.size), who, number, vote, box) for at, who, number, vote, box in arrived]
+                through.sort()
+            if not through:
+                return
             bound = (time, sender, sequence) if kind == WORK else (time,) if kind < WORK else (time + 1,)
             end = bisect_left(through, bound)  # type: ignore[type-var]
-            self.through = through[end:]
             arrived = through[:end]
+            del through[:end]
+        if not arrived:
+            return
         if node.queue:
-            node.queue.extend((at, ARRIVAL, (who, number, node.alone(at, vote), 0)) for at, who, number, vote in arrived)
+            for at, who, number, vote, box in arrived:
+                node.queue.append((at, ARRIVAL, (who, number, node.alone(at, vote), 0)))
+                box.inside -= 1
             return
         free, cost = node.free, node.verifying
         entries = self.entries
-        for at, who, number, vote in arrived:
+        for at, who, number, vote, box in arrived:
             start = free if free > at else at
             free = start + cost
-            entries.append((start, at, who, number, vote))
-        if arrived:
-            node.free = free
+            entries.append((start, at, who, number, vote, box))
+        node.free = free
 
-    def ask(self) -> None:
+    def wake(self, box: Box, time: int, sender: int, sequence: int) -> bool:
+        """The vote that may move the node has arrived. Whether it comes to the CPU at once: there is no downlink."""
+        self.advance(time, ARRIVAL, sender, sequence)
+        box.waker = None
+        if self._node.downlink is None:
+            del box.votes[0]
+            box.left -= 1
+            return True
+        self.advance(time, ARRIVAL, sender, sequence + 1)
+        return False
+
+    def ask(self, time: int, kind: int) -> None:
         """Something has happened at the node: what may it be handed now without any reaction?"""
+        over = [claim for claim, box in self.boxes.items() if not (box.votes or box.inside)]
+        for claim in over:
+            del self.boxes[claim]
+        for box in self.boxes.values():
+            if not box.late:
+                self._look(box, time, kind)
+
+    def _look(self, box: Box, time: int, kind: int) -> None:
+        """Find out which of these votes is the first that may move the node, and have an event stand for it."""
+        assert self._participant is not None
+        unmoved = max(self._participant.unmoved_by(box.first), 0)
+        left = unmoved - box.inside
+        if unmoved >= ANY_NUMBER:
+            box.late = True
+        elif self._node.queue:
+            left = ANY_NUMBER  # what comes now waits behind what waits for the CPU, and is looked at then
+        elif left < 0:
+            self._look_through(box, time, kind, left)
+            left = ANY_NUMBER  # the box's own come after that
+        box.left = left
+        if len(box.votes) > left:
+            box.watch()
+        else:
+            box.waker = None
+
+    def _look_through(self, box: Box, time: int, kind: int, left: int) -> None:
+        """The vote that may move the node is in the downlink. All that may come through with it have to be known: what
+        comes through in one slot comes by its sender's number."""
         node = self._node
-        for claim, box in list(self.boxes.items()):
-            if not box.votes:
-                del self.boxes[claim]
-        for claim in {coming[3].claim for coming in self.through}:
-            vote = next(coming[3] for coming in self.through if coming[3].claim == claim)
-            assert claim is not None
-            if self._may_take(claim, vote) < 0:
-                for at, who, number, message in [one for one in self.through if one[3].claim == claim]:
-                    heappush(node.heap, (at, WORK, who, number, node.me, (node.alone(at, message), 0)))
-                self.through = [one for one in self.through if one[3].claim != claim]
-        for claim, box in self.boxes.items():
-            box.left = max(self._may_take(claim, box.first), 0)
-            if len(box.votes) > box.left:
-                box.watch()
-            else:
-                box.waker = None
+        own = [number for number, coming in enumerate(self.through) if coming[4] is box]
+        number = own[left]  # from the end
+        at, sender, sequence, vote, _ = self.through[number]
+        if time == at and kind >= WORK:
+            del self.through[number]
+            box.inside -= 1
+            heappush(node.heap, (at, WORK, sender, sequence, node.me, (node.alone(at, vote), 0)))
+        elif box.alarm != at:
+            box.alarm = at
+            heappush(node.heap, (at, WORK, _FIRST, sequence, node.me, None))
 
     def empty(self) -> None:
         """What is still on its way comes like anything else from now on."""
         node = self._node
         for box in self.boxes.values():
-            for at, who, number, vote in box.votes:
+            for at, who, number, vote, _ in box.votes:
                 heappush(node.heap, (at, ARRIVAL, who, number, node.me, node.alone(at, vote)))
             box.waker = None
         self.boxes.clear()
-        for at, who, number, vote in self.through:
+        for at, who, number, vote, _ in self.through:
             heappush(node.heap, (at, WORK, who, number, node.me, (node.alone(at, vote), 0)))
         self.through = []
 
@@ -187,7 +247,7 @@ class Deferred:
         node = self._node
         start = node.free if node.free > time else time
         node.free = start + node.verifying
-        self.entries.append((start, time, sender, sequence, vote))
+        self.entries.append((start, time, sender, sequence, vote, None))
         return True
 
     def attend(self, time: int) -> None:

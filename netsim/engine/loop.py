@@ -14,7 +14,6 @@ A broadcast is one heap entry: a `Flight` holds its sorted arrivals and moves on
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
@@ -481,7 +480,7 @@ class Node:
         take = self.participant.on_vote
         self._cause = -1
         self.elapsed = 0
-        for self.time, _, sender, _, vote in votes:
+        for self.time, _, sender, _, vote, box in votes:
             tag = vote.tag
             total = delivered.get(tag)
             if total is None:
@@ -489,6 +488,8 @@ class Node:
             total[0] += 1
             total[1] += vote.size
             take(sender, vote)
+            if box is not None:
+                box.inside -= 1
 
     def _interrupt(self, time: int) -> None:
         """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
@@ -496,7 +497,7 @@ class Node:
         left = self.deferred.resign()
         if left:
             self.free = left[0][0]
-            for _, ready, sender, sequence, vote in reversed(left):
+            for _, ready, sender, sequence, vote, _ in reversed(left):
                 self.queue.appendleft((ready, ARRIVAL, (sender, sequence, self.alone(ready, vote), 0)))
             self.wake_at(self.free)
         self.deferred.empty()
@@ -730,14 +731,7 @@ class Loop:
             if box is None or time < node.since or (time, ARRIVAL, sender, key) <= node.last:
                 others.append(place)
                 continue
-            votes = box.votes
-            coming = (time, sender, key, vote)
-            if not votes or votes[-1] < coming:
-                votes.append(coming)
-            else:
-                insort(votes, coming)
-            if len(votes) > box.left:
-                box.watch()
+            box.put((time, sender, key, vote, box))
         return others
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
@@ -792,10 +786,9 @@ class Loop:
                 if box is not None:
                     if box.waker is not flight:
                         continue  # another one comes before it
-                    deferred = node.deferred
-                    deferred.advance(time, kind, sender, sequence)
-                    del box.votes[0]
-                    box.waker = None
+                    if not node.deferred.wake(box, time, sender, sequence):
+                        node.deferred.ask(time, kind)
+                        continue
             else:
                 heappop(heap)
             deferred = node.deferred
@@ -810,7 +803,7 @@ class Loop:
                 if sender == receiver:
                     if what == node.incarnation:
                         self._work(node, time)
-                else:
+                elif what is not None:
                     flight, place = what
                     self._deliver(node, time, sender, sequence, flight, place)
             elif kind == TIMER:
@@ -835,7 +828,7 @@ class Loop:
             else:
                 node.start(time, what)
             if boxed:
-                deferred.ask()
+                deferred.ask(time, kind)
 
     def finish(self) -> None:
         """Write the totals of every node, at the scenario's end.
