@@ -38,53 +38,63 @@ _FIRST = -1  # sorts before every sender
 class Box:
     """The votes of one claim on their way to one node."""
 
-    __slots__ = ("alarm", "first", "inside", "late", "left", "node", "sorted", "votes", "waker")
+    __slots__ = ("alarm", "first", "inside", "late", "later", "left", "node", "soon", "waker")
 
     def __init__(self, node: Node, first: Signed) -> None:
         """`first`: any one of them."""
         self.node = node
         self.first = first
-        self.votes: Coming = []
-        self.sorted = True  # by arrival
+        self.left = 0  # how many of those in the box the node may be handed without any reaction
+        # If there are more, `waker` is the event that stands for the first that may move the node: the last of `soon`,
+        # which holds it and those before it, in order. All others are in `later`, in any order.
+        self.waker: Flight | None = None
+        self.soon: Coming = []
+        self.later: Coming = []
         self.inside = 0  # those that have left it, and have not been handed over
         self.late = False  # nothing that may still come moves the node
-        self.left = 0  # how many of those in the box the node may be handed without any reaction
-        self.waker: Flight | None = None  # the event that stands for the first one that may move the node
         self.alarm = -1  # the time of the event that looks at what is through the downlink
 
     def put(self, vote: tuple[int, int, int, Signed, Box]) -> None:
         """One more is on its way."""
-        votes = self.votes
-        if len(votes) < self.left:
-            self.sorted = self.sorted and (not votes or votes[-1] < vote)
-            votes.append(vote)
-            return
-        if not self.sorted:
-            votes.sort()
-            self.sorted = True
-        insort(votes, vote)
-        if self.waker is None or votes[self.left] is vote or votes[self.left][3] is not self.waker.message:
-            self.watch()
+        if self.waker is None:
+            self.later.append(vote)
+            if len(self.later) > self.left:
+                self.watch()
+        elif vote < self.soon[-1]:
+            insort(self.soon, vote)
+            self.later.append(self.soon.pop())
+            self._wake_at(self.soon[-1])
+        else:
+            self.later.append(vote)
 
     def watch(self) -> None:
-        """The first vote that may move the node has to be an event."""
-        if not self.sorted:
-            self.votes.sort()
-            self.sorted = True
-        time, sender, sequence, message, _ = self.votes[self.left]
-        waker = self.waker
-        if waker is None or waker.message is not message:
-            self.waker = waker = self.node.alone(time, message)
-            waker.box = self
-            heappush(self.node.heap, (time, ARRIVAL, sender, sequence, self.node.me, waker))
+        """The first vote that may move the node, if there is one, has to be an event."""
+        if self.waker is not None and len(self.soon) == self.left + 1:
+            return
+        votes = self.later
+        votes += self.soon
+        self.soon = []
+        if len(votes) <= self.left:
+            self.waker = None
+            return
+        votes.sort()
+        self.soon = votes[: self.left + 1]
+        self.later = votes[self.left + 1 :]
+        self._wake_at(self.soon[-1])
+
+    def _wake_at(self, vote: tuple[int, int, int, Signed, Box]) -> None:
+        time, sender, sequence, message, _ = vote
+        self.waker = waker = self.node.alone(time, message)
+        waker.box = self
+        heappush(self.node.heap, (time, ARRIVAL, sender, sequence, self.node.me, waker))
 
     def taken(self, bound: tuple[int, ...]) -> Coming:
-        """What arrives before the bound leaves the box."""
-        if not self.sorted:
-            self.votes.sort()
-            self.sorted = True
-        votes = self.votes
-        end = bisect_left(votes, bound)  # type: ignore[type-var]  # nothing is compared beyond the number
+        """What arrives before the bound leaves the box. Nothing that may move the node does, but as its own event."""
+        votes = self.soon
+        if self.waker is None:
+            votes = self.later
+            votes.sort()
+        end = bisect_left(votes, bound)  # nothing is compared beyond the number
         arrived = votes[:end]
         del votes[:end]
         self.inside += end
@@ -130,9 +140,11 @@ class Deferred:
     def advance(self, time: int, kind: int, sender: int, sequence: int) -> None:
         """An event with this key comes to the node: what comes to the CPU before it takes its turn."""
         arrived: Coming = []
-        bound = (time, sender, sequence) if kind == ARRIVAL else (time,) if kind == FAULT else (time + 1,)
+        bound: tuple[int, ...] = (
+            (time, sender, sequence) if kind == ARRIVAL else (time,) if kind == FAULT else (time + 1,)
+        )
         for box in self.boxes.values():
-            if box.votes and (box.votes[0] < bound or not box.sorted):
+            if box.soon or box.later:
                 arrived += box.taken(bound)
         if len(arrived) > 1:
             arrived.sort()
@@ -146,7 +158,7 @@ class Deferred:
             if not through:
                 return
             bound = (time, sender, sequence) if kind == WORK else (time,) if kind < WORK else (time + 1,)
-            end = bisect_left(through, bound)  # type: ignore[type-var]
+            end = bisect_left(through, bound)
             arrived = through[:end]
             del through[:end]
         if not arrived:
@@ -167,17 +179,17 @@ class Deferred:
     def wake(self, box: Box, time: int, sender: int, sequence: int) -> bool:
         """The vote that may move the node has arrived. Whether it comes to the CPU at once: there is no downlink."""
         self.advance(time, ARRIVAL, sender, sequence)
-        box.waker = None
         if self._node.downlink is None:
-            del box.votes[0]
-            box.left -= 1
-            return True
-        self.advance(time, ARRIVAL, sender, sequence + 1)
-        return False
+            box.soon.clear()
+            box.left = 0
+        else:
+            self.advance(time, ARRIVAL, sender, sequence + 1)
+        box.waker = None
+        return self._node.downlink is None
 
     def ask(self, time: int, kind: int) -> None:
         """Something has happened at the node: what may it be handed now without any reaction?"""
-        over = [claim for claim, box in self.boxes.items() if not (box.votes or box.inside)]
+        over = [claim for claim, box in self.boxes.items() if not (box.inside or box.later or box.soon)]
         for claim in over:
             del self.boxes[claim]
         for box in self.boxes.values():
@@ -197,10 +209,7 @@ class Deferred:
             self._look_through(box, time, kind, left)
             left = ANY_NUMBER  # the box's own come after that
         box.left = left
-        if len(box.votes) > left:
-            box.watch()
-        else:
-            box.waker = None
+        box.watch()
 
     def _look_through(self, box: Box, time: int, kind: int, left: int) -> None:
         """The vote that may move the node is in the downlink. All that may come through with it have to be known: what
@@ -221,7 +230,7 @@ class Deferred:
         """What is still on its way comes like anything else from now on."""
         node = self._node
         for box in self.boxes.values():
-            for at, who, number, vote, _ in box.votes:
+            for at, who, number, vote, _ in box.soon + box.later:
                 heappush(node.heap, (at, ARRIVAL, who, number, node.me, node.alone(at, vote)))
             box.waker = None
         self.boxes.clear()

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
+from itertools import groupby
 from random import Random
 from typing import Any, Protocol
 
@@ -477,19 +478,28 @@ class Node:
         """The CPU has taken up these votes, each at its time; see `deferred`."""
         delivered = self._delivered
         assert isinstance(self.participant, Participant)
-        take = self.participant.on_vote
         self._cause = -1
         self.elapsed = 0
-        for self.time, _, sender, _, vote, box in votes:
-            tag = vote.tag
-            total = delivered.get(tag)
+        for _, entries in groupby(votes, key=_claim):
+            some = list(entries)
+            *_, one, box = some[0]
+            total = delivered.get(one.tag)
             if total is None:
-                total = delivered[tag] = [0, 0]
-            total[0] += 1
-            total[1] += vote.size
-            take(sender, vote)
+                total = delivered[one.tag] = [0, 0]
+            total[0] += len(some)
+            total[1] += sum([entry[4].size for entry in some])
             if box is not None:
-                box.inside -= 1
+                box.inside -= len(some)
+            if not self.participant.on_votes([entry[4] for entry in some], self._turn_of(some)):
+                take = self.participant.on_vote
+                for self.time, _, sender, _, vote, _ in some:
+                    take(sender, vote)
+
+    def _turn_of(self, votes: Votes) -> Callable[[int], None]:
+        def turn(number: int) -> None:
+            self.time = votes[number][0]
+
+        return turn
 
     def _interrupt(self, time: int) -> None:
         """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
@@ -721,6 +731,7 @@ class Loop:
     ) -> list[int]:
         """Let a vote wait in the boxes of its receivers. The places of the others, that need to see it at once."""
         nodes = self.nodes
+        careful = not self._in_order
         others = []
         for place, receiver in enumerate(receivers):
             time = times[place]
@@ -728,10 +739,12 @@ class Loop:
             box = node.deferred.boxes.get(claim)
             if box is None:
                 box = node.deferred.box(claim, vote)
-            if box is None or time < node.since or (time, ARRIVAL, sender, key) <= node.last:
+            if box is None or (careful and (time < node.since or (time, ARRIVAL, sender, key) <= node.last)):
                 others.append(place)
-                continue
-            box.put((time, sender, key, vote, box))
+            elif box.waker is not None and time > box.soon[-1][0]:  # as `put` does, for most of them
+                box.later.append((time, sender, key, vote, box))
+            else:
+                box.put((time, sender, key, vote, box))
         return others
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
@@ -946,6 +959,10 @@ class Loop:
         submission = self.plan.workload.next(me, since)
         if submission is not None:
             heappush(self.heap, (submission.time, TRANSACTION, me, submission.window, me, submission))
+
+
+def _claim(entry: tuple[int, int, int, int, Signed, Box | None]) -> Claim | None:
+    return entry[4].claim
 
 
 def _message(sender: int, sequence: int) -> int:

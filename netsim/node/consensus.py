@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
@@ -77,6 +77,11 @@ class Consensus(ABC):
         The answer holds until something else happens here: other messages with answers of their own may come between.
         """
         return 0
+
+    def count_all(self, votes: Sequence[Signed]) -> bool:
+        """What `on_message` does for messages with one claim that `unmoved_by` has spoken of, in one go, if that records
+        and rejects nothing; False where nothing was done, and they have to be handed over one by one."""
+        return False
 
     @property
     def leader(self) -> int | None:
