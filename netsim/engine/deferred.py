@@ -140,9 +140,9 @@ class Deferred:
     def advance(self, time: int, kind: int, sender: int, sequence: int) -> None:
         """An event with this key comes to the node: what comes to the CPU before it takes its turn."""
         arrived: Coming = []
-        bound: tuple[int, ...] = (
-            (time, sender, sequence) if kind == ARRIVAL else (time,) if kind == FAULT else (time + 1,)
-        )
+        bound: tuple[int, ...] = (time,) if kind == FAULT else (time + 1,)
+        if kind == ARRIVAL:
+            bound = time, sender, sequence
         for box in self.boxes.values():
             if box.soon or box.later:
                 arrived += box.taken(bound)
@@ -268,9 +268,10 @@ class Deferred:
                 begun = [entry for entry in entries if entry[0] < time or entry[0] == entry[1]]
                 self.entries = entries[len(begun) :]
                 entries = begun
-            self.handing = True
-            self._node.count(entries)
-            self.handing = False
+            if entries:
+                self.handing = True
+                self._node.count(entries)
+                self.handing = False
         if self.left and not self.entries:  # else nothing is handled now, and what was said holds for those that wait
             self.left.clear()
 

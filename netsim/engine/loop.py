@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import groupby
+from operator import itemgetter
 from random import Random
 from typing import Any, Protocol
 
@@ -480,7 +481,8 @@ class Node:
         assert isinstance(self.participant, Participant)
         self._cause = -1
         self.elapsed = 0
-        for _, entries in groupby(votes, key=_claim):
+        # Votes from boxes are told apart by these, which is quicker.
+        for _, entries in groupby(votes, key=_claim if votes[0][5] is None else itemgetter(5)):
             some = list(entries)
             *_, one, box = some[0]
             total = delivered.get(one.tag)

@@ -79,8 +79,8 @@ class Consensus(ABC):
         return 0
 
     def count_all(self, votes: Sequence[Signed]) -> bool:
-        """What `on_message` does for messages with one claim that `unmoved_by` has spoken of, in one go, if that records
-        and rejects nothing; False where nothing was done, and they have to be handed over one by one."""
+        """In one go what `on_message` does for messages with one claim of which `unmoved_by` has spoken, if nothing is
+        recorded or rejected then; False where nothing was done, and they have to be handed over one by one."""
         return False
 
     @property

@@ -40,7 +40,7 @@ class Tally:
         view, block = first.view, first.block
         if not self._votes.keys().isdisjoint(votes):
             return False
-        if any([vote.block != block or vote.view != view for vote in votes.values()]):
+        if any(vote.block != block or vote.view != view for vote in votes.values()):
             return False
         self._votes.update(votes)
         key = view, block

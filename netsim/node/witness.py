@@ -54,7 +54,7 @@ class Witness:
         self._tell(first, message)
 
     def see_all(self, messages: Sequence[Signed], turn: Callable[[int], None]) -> None:
-        """Messages of one claim, one behind the other; `turn(number)` is called before one of them is looked at closely."""
+        """Messages of one claim, one behind the other; `turn(number)` is called before one is looked at closely."""
         claim = messages[0].claim
         if claim is None:
             return
