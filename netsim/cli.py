@@ -403,6 +403,30 @@ def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -
     typer.echo(table(found))
 
 
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/latest.")],
+) -> None:
+    """Make a run's report.html anew, from what the run recorded."""
+    from netsim.measure import summarise
+    from netsim.report.graph import read as read_graph
+    from netsim.report.page.report import write
+    from netsim.trace import read
+
+    try:
+        recorded = read(run_folder)
+        graph = read_graph(run_folder / "network.graphml")
+    except OSError as error:
+        _fail(WRONG, f"{run_folder} is no run's folder: {error.strerror or error}")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        _fail(WRONG, f"{run_folder}: {str(error).partition(chr(10))[0]}")
+    try:
+        path = write(run_folder, recorded, summarise(recorded), graph)
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}: {run_folder / 'report.html'}")
+    typer.echo(path)
+
+
 class Milestone(Enum):
     """The three moments at which a block can be said to be final."""
 

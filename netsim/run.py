@@ -274,10 +274,23 @@ def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging
     write(plan.network.graph, folder / "network.graphml", plan.scenario.name)
     summary = summarise(recorded)
     (folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    _report(plan, folder, recorded, summary, log)
     exit_code = end.exit_code or outcome(summary)
     fidelity = recorded.header.fidelity
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
     return Result(folder, summary, exit_code, end.reason, fidelity.twin_differs or fidelity.verified_differs)
+
+
+def _report(plan: Plan, folder: Path, recorded: Trace, summary: Summary, log: logging.Logger) -> None:
+    """Write the page to look at. A run is what was recorded: it stands without, so nothing here makes it fail."""
+    from netsim.report.page import report
+
+    began = time.monotonic()
+    try:
+        report.write(folder, recorded, summary, plan.network.graph)
+        log.info("report in %.2f s", time.monotonic() - began)
+    except Exception as error:
+        log.warning("there is no %s: %s", report.NAME, error, exc_info=error)
 
 
 def _without_password(scenario: Scenario) -> str:
