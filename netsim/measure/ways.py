@@ -1,4 +1,4 @@
-"""How long messages were on their way between the sites, by the parts of it that a trace of level `full` holds."""
+"""How long messages were on their way between the sites, as a trace of level `full` holds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from netsim.trace import PARTS, Trace, unpack_message_id
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LINK = ("access-up", "backbone", "access-down")  # what the links themselves take; the rest is waiting
 _MOST = 300_000  # deliveries that are looked at
 
 
@@ -21,12 +20,10 @@ _MOST = 300_000  # deliveries that are looked at
 class Ways:
     """Medians in ns by sending and receiving site, −1 where no message went; `messages` were looked at.
 
-    `link_ns` is what air, access lines and the backbone took. `whole_ns` is from the sending to when the receiver's CPU
-    took the message up: with queues, retransmissions and their like.
+    They run from the sending to when the receiver's CPU took the message up, with queues and retransmissions.
     """
 
-    link_ns: NDArray[np.int64]
-    whole_ns: NDArray[np.int64]
+    median_ns: NDArray[np.int64]
     messages: int
 
 
@@ -40,20 +37,15 @@ def ways(trace: Trace) -> Ways:
     ends = np.append(starts[1:], len(hops))
     stride = -(-len(starts) // _MOST) or 1
     starts, ends = starts[::stride], ends[::stride]
-    link, whole = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
-    links = [PARTS.index(part) for part in _LINK]
+    whole = np.zeros(len(starts), np.int64)
     for further in range(len(PARTS)):
         place = starts + further
         there = place < ends
-        part, elapsed = hops[place[there], 2], hops[place[there], 3]
-        whole[there] += elapsed
-        link[there] += np.where(np.isin(part, links), elapsed, 0)
+        whole[there] += hops[place[there], 3]
     site = np.asarray(trace.header.node_sites, np.int64)
     sender = unpack_message_id(hops[starts, 0])[0]
     cell = site[sender] * sites + site[hops[starts, 1]]
-    shape = (sites, sites)
     return Ways(
-        link_ns=medians(cell, link, sites * sites).reshape(shape),
-        whole_ns=medians(cell, whole, sites * sites).reshape(shape),
+        median_ns=medians(cell, whole, sites * sites).reshape(sites, sites),
         messages=len(starts),
     )

@@ -17,14 +17,16 @@ from netsim.measure.tree import Leaf, tree
 from netsim.report.page.part import (
     Part,
     chart,
+    count,
     half_and_most,
     milliseconds,
     missing,
     percent,
     points,
+    scale_of,
     short,
     some,
-    time_axis,
+    unit_of_time,
 )
 
 _MOST_DOTS = 1500  # blocks in the chart over time
@@ -46,15 +48,21 @@ def finality_tail(events: Events, blocks: Blocks) -> Part:
     if not quorum["count"]:
         return missing(title, _NOTHING_FINAL)
     longest = max(ms(taken.max(initial=0)) for taken in samples.values())
+    unit, per_ms = unit_of_time(longest)
     return chart(
         "finality",
         title,
         f"At a quorum {half_and_most(quorum)}. Read: so many blocks took at least so long.",
         "lines",
-        x=time_axis("from proposal to finality", longest, quorum["p50"] or 0) | {"zero": False},
+        x={
+            "name": "from proposal to finality",
+            "unit": unit,
+            "scale": scale_of(longest, quorum["p50"] or 0),
+            "zero": False,
+        },
         y={"name": "blocks that take as long", "unit": "%", "scale": "log"},
         series=[
-            {"name": label, "points": points((x, 100 * share) for x, share in tail(taken)), "step": "start"}
+            {"name": label, "points": points((x * per_ms, 100 * share) for x, share in tail(taken)), "step": "start"}
             for label, taken in samples.items()
             if len(taken)
         ],
@@ -70,14 +78,26 @@ def latency_tail(events: Events, blocks: Blocks) -> Part:
     dist = dist_ms(samples)
     if not dist["count"]:
         return missing(title, "no transaction became final.")
+    unit, per_ms = unit_of_time(dist["max"] or 0)
     return chart(
         "latency",
         title,
         f"From when a transaction is due to when it is final where it was submitted: {half_and_most(dist)}.",
         "lines",
-        x=time_axis("from submission to finality", dist["max"] or 0, dist["p50"] or 0) | {"zero": False},
+        x={
+            "name": "from submission to finality",
+            "unit": unit,
+            "scale": scale_of(dist["max"] or 0, dist["p50"] or 0),
+            "zero": False,
+        },
         y={"name": "transactions that take as long", "unit": "%", "scale": "log"},
-        series=[{"name": "transactions", "points": points((x, 100 * y) for x, y in tail(samples)), "step": "start"}],
+        series=[
+            {
+                "name": "transactions",
+                "points": points((x * per_ms, 100 * share) for x, share in tail(samples)),
+                "step": "start",
+            }
+        ],
     )
 
 
@@ -87,13 +107,14 @@ def propagation(events: Events, blocks: Blocks) -> Part:
     rows = spreading(events, blocks)
     if not rows:
         return missing(title, "no block was proposed after the warm-up.")
+    unit, per_ms = unit_of_time(max(column for row in rows for column in row[1:] if column is not None))
     curves = {"median block": 1, "slow block (90th percentile)": 2, "slowest": 3}
     series: list[dict[str, Any]] = []
     for label, column in curves.items():
-        line = [(float(row[column]), 100 * row[0]) for row in rows if row[column] is not None]  # type: ignore[arg-type]
+        line = [(value * per_ms, 100 * row[0]) for row in rows if (value := row[column]) is not None]
         series.append({"name": label, "points": points(line), "step": "end" if len(line) <= 40 else None})
     reached = series[0]["points"]
-    says = f"The median block is at {reached[-1][1]:.3g} % of the nodes after {milliseconds(reached[-1][0])}."
+    says = f"The median block is at {reached[-1][1]:.3g} % of the nodes after {milliseconds(reached[-1][0] / per_ms)}."
     if len(series[2]["points"]) < len(rows):
         says += " A line that ends early: those blocks did not reach more nodes."
     return chart(
@@ -101,9 +122,10 @@ def propagation(events: Events, blocks: Blocks) -> Part:
         title,
         says,
         "lines",
-        x={"name": "since the proposal", "unit": "ms"},
+        x={"name": "since the proposal", "unit": unit},
         y={"name": "nodes that have the block", "unit": "%", "max": 100},
         series=[each for each in series if each["points"]],
+        wide=True,
     )
 
 
@@ -115,6 +137,9 @@ def over_time(events: Events, blocks: Blocks) -> Part:
         return missing(title, "no block became final.")
     taken = since_proposal(blocks, blocks.quorum_ns, places)
     shown = places[_thinned(taken)]
+    everywhere = blocks.all_ns[shown] != NEVER
+    longest = ms(max(taken.max(), since_proposal(blocks, blocks.all_ns, shown)[everywhere].max(initial=0)))
+    unit, per_ms = unit_of_time(longest)
     series = []
     for label, times in (
         ("first validator", blocks.first_ns),
@@ -122,7 +147,9 @@ def over_time(events: Events, blocks: Blocks) -> Part:
         ("all validators", blocks.all_ns),
     ):
         reached = shown[times[shown] != NEVER]
-        pairs = zip(blocks.proposed_ns[reached] / 1e9, since_proposal(blocks, times, reached) / 1e6, strict=True)
+        pairs = zip(
+            blocks.proposed_ns[reached] / 1e9, since_proposal(blocks, times, reached) * (per_ms / 1e6), strict=True
+        )
         series.append({"name": label, "points": points(pairs)})
     header = events.header
     end = header.duration_ns
@@ -137,10 +164,10 @@ def over_time(events: Events, blocks: Blocks) -> Part:
         f"took {milliseconds(ms(taken[slowest]))}."
     )
     if shades:
-        says += f" Shaded: {len(shades)} fault{'s' if len(shades) > 1 else ''}."
+        says += f" Shaded: {count(len(shades), 'fault')}."
     waiting = int((blocks.quorum_ns == NEVER).sum())
     if waiting:
-        says += f" {waiting} further block{'s' if waiting > 1 else ''} did not become final."
+        says += f" {count(waiting, 'further block')} did not become final."
     says += some(len(shown), len(places), "blocks, the slowest among them")
     marks = [{"at": short(header.warmup_ns / 1e9), "says": "end of the warm-up"}] if header.warmup_ns else []
     return chart(
@@ -149,7 +176,11 @@ def over_time(events: Events, blocks: Blocks) -> Part:
         says,
         "scatter",
         x={"name": "time of the proposal", "unit": "s", "min": 0, "max": short(end / 1e9)},
-        y=time_axis("from proposal to finality", ms(taken.max()), ms(int(np.median(taken)))),
+        y={
+            "name": "from proposal to finality",
+            "unit": unit,
+            "scale": scale_of(longest, ms(int(np.median(taken)))),
+        },
         series=[each for each in series if each["points"]],
         shades=shades,
         marks=marks,
@@ -212,21 +243,21 @@ def forks(events: Events, blocks: Blocks) -> Part:
 
 def _thinned(taken: Any) -> Any:
     """Places of samples that are worth a dot: evenly taken ones, and the slowest."""
-    count = len(taken)
-    if count <= _MOST_DOTS:
-        return np.arange(count)
-    even = np.linspace(0, count - 1, _MOST_DOTS - _SLOWEST).round().astype(np.int64)
+    if len(taken) <= _MOST_DOTS:
+        return np.arange(len(taken))
+    even = np.linspace(0, len(taken) - 1, _MOST_DOTS - _SLOWEST).round().astype(np.int64)
     return np.union1d(even, np.argsort(taken)[-_SLOWEST:])
 
 
 def _heat(id_: str, title: str, says: str, rows: str, leading: Leading, all_rows: int) -> Part:
+    unit, per_ms = unit_of_time(ms(leading.median_ns.max(initial=0)))
     cells = [
-        [column, row, short(ms(value))]
+        [column, row, short(ms(value) * per_ms)]
         for row, values in enumerate(leading.median_ns.tolist())
         for column, value in enumerate(values)
         if value >= 0
     ]
-    labels = [f"{label} ({count})" for label, count in zip(leading.names, leading.blocks, strict=True)]
+    labels = [f"{label} ({many})" for label, many in zip(leading.names, leading.blocks, strict=True)]
     return chart(
         id_,
         title,
@@ -234,7 +265,7 @@ def _heat(id_: str, title: str, says: str, rows: str, leading: Leading, all_rows
         "heat",
         x={"name": "city where it is final", "values": leading.sites},
         y={"name": rows, "values": labels},
-        value={"name": "median", "unit": "ms"},
+        value={"name": "median", "unit": unit},
         series=[{"name": "finality", "points": cells}],
         height=150 + max(26 * len(labels), 120),
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from netsim.measure.dist import Dist
+from netsim.measure.dist import Dist, samples_needed
 
 Part: TypeAlias = dict[str, Any]
 
-MS = {"name": "time", "unit": "ms"}
+_MOST_MS, _MOST_S = 10_000, 20_000  # from here on the next unit is used
+_WIDE = 20  # the largest over the median, from which on an axis is logarithmic
 _DIGITS = 6  # significant ones, of every number on a page
 
 
@@ -42,16 +43,24 @@ def points(pairs: Iterable[tuple[float, float]]) -> list[list[float]]:
     return [[short(x), short(y)] for x, y in pairs]
 
 
-def time_axis(name: str, largest_ms: float, middle_ms: float) -> dict[str, Any]:
-    """An axis of milliseconds: logarithmic where the longest would press all others together."""
-    return {"name": name, "unit": "ms", "scale": "log" if middle_ms > 0 and largest_ms > 20 * middle_ms else "linear"}
+def unit_of_time(largest_ms: float) -> tuple[str, float]:
+    """The unit in which durations up to the largest are read most easily, and how many of it a millisecond is."""
+    if largest_ms < _MOST_MS:
+        return "ms", 1
+    return ("s", 1e-3) if largest_ms < _MOST_S * 1000 else ("h", 1 / 3.6e6)
+
+
+def scale_of(largest: float, middle: float) -> str:
+    """Logarithmic where the largest would press all others together."""
+    return "log" if middle > 0 and largest > _WIDE * middle else "linear"
 
 
 def milliseconds(value: float | None) -> str:
-    """A duration in words: "12.3 ms", "1.24 s"."""
+    """A duration in words: "12.3 ms", "1.24 s", "6.1 h"."""
     if value is None:
         return "an unknown time"
-    return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms"
+    unit, per_ms = unit_of_time(10 * value)
+    return f"{value * per_ms:.3g} {unit}"
 
 
 def percent(share: float) -> str:
@@ -60,9 +69,17 @@ def percent(share: float) -> str:
 
 
 def half_and_most(dist: Dist) -> str:
-    """ "half within 12 ms, 99 % within 30 ms, the longest 40 ms"."""
-    half, most, longest = (milliseconds(dist[key]) for key in ("p50", "p99", "max"))
-    return f"half within {half}, 99 % within {most}, the slowest after {longest}"
+    """ "half within 12 ms, 99 % within 30 ms, the slowest after 40 ms", as far as there are samples for it."""
+    within = {50: dist["p50"], 90: dist["p90"], 95: dist["p95"], 99: dist["p99"]}
+    told = [percentile for percentile in within if dist["count"] >= samples_needed(percentile)]
+    said = [f"half within {milliseconds(within[50])}"]
+    said += [f"{percentile} % within {milliseconds(within[percentile])}" for percentile in told[-1:] if percentile > 50]
+    return ", ".join([*said, f"the slowest after {milliseconds(dist['max'])}"])
+
+
+def count(number: int, what: str, many: str = "") -> str:
+    """ "1 block", "12 blocks", "12 000 copies"."""
+    return f"{number:,} ".replace(",", " ") + (what if number == 1 else many or f"{what}s")
 
 
 def some(shown: int, all_: int, what: str) -> str:

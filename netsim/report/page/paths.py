@@ -7,13 +7,14 @@ from typing import Any
 
 from netsim.measure.account import account, last_messages
 from netsim.measure.causes import CAUSES, MEANING, Causes, CriticalPath, name
-from netsim.report.page.part import Part, chart, milliseconds, missing, percent, short, some, words
+from netsim.report.page.part import Part, chart, count, milliseconds, missing, percent, short, some, words
 from netsim.trace import Header
 
 _MOST_PATHS = 200  # blocks whose paths are walked
 _MOST_PLACES = 12
 _MOST_SENTENCES = 5
 _TITLES = "The slowest block", "A block that takes as long as most do", "Where the time goes", "What would help"
+_NONE = "Critical paths"
 # What one could do about a cause; {0} is the place.
 _HELP = {
     "uplink": "more bandwidth up in {0}, or smaller messages",
@@ -32,11 +33,10 @@ _HELP = {
 def explained(causes: Causes | None, level: str) -> list[Part]:
     """The worst and the median block, where the time of all goes, and what would help."""
     if causes is None:
-        why = f"a trace of level {level} does not hold what caused what; level full does."
-        return [missing(title, why) for title in _TITLES]
+        return [missing(_NONE, f"a trace of level {level} does not hold what caused what; level full does.")]
     places = causes.places()
     if not places:
-        return [missing(title, "no block became final after the warm-up.") for title in _TITLES]
+        return [missing(_NONE, "no block became final after the warm-up.")]
     blocks = causes.blocks
     by_time = sorted(places, key=lambda place: int(blocks.quorum_ns[place] - blocks.proposed_ns[place]))
     stride = -(-len(places) // _MOST_PATHS)
@@ -52,14 +52,13 @@ def explained(causes: Causes | None, level: str) -> list[Part]:
             missing(title, "its path is not known.") if path is None else _waterfall(causes.header, id_, title, path)
         )
     if not sum(path.final_ns - path.proposed_ns for path in paths):
-        return [*parts, *(missing(title, "blocks are final at once.") for title in _TITLES[2:])]
+        return [*parts, missing(_TITLES[2], "blocks are final at once.")]
     shown = some(len(paths), len(places), "blocks, evenly taken")
     return [*parts, _where(causes.header, paths, shown), words(_TITLES[3], helping(causes.header, paths))]
 
 
 def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     """Sentences on what blocks wait for, and on what the most could be saved, at most."""
-    count = len(paths)
     sentences = []
     for last in last_messages(header, paths)[:2]:
         way = f"within {last.source}" if last.source == last.target else f"from {last.source} to {last.target}"
@@ -71,7 +70,7 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
             f"{milliseconds(entry.mean_ns / 1e6)} of each block's finality at most."
         )
     sentences.append(
-        f"Over {count} block{'s' if count > 1 else ''}. What is saved on one path may leave another one as the "
+        f"Over {count(len(paths), 'block')}. What is saved on one path may leave another one as the "
         "longest: hence “at most”."
     )
     return sentences

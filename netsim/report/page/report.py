@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from netsim.report.page.blocks import finality_tail, forks, heat_maps, latency_t
 from netsim.report.page.document import html
 from netsim.report.page.part import Part
 from netsim.report.page.paths import explained
-from netsim.report.page.traffic import counts, round_trips
+from netsim.report.page.traffic import by_type_of_message, round_trips
 from netsim.report.terminal import in_doubt, rests_on
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def _first_screen(summary: Summary, text: str) -> dict[str, Any]:
     fidelity, finality = summary["fidelity"], summary["finality"]
     return {
         "name": summary["scenario"]["name"],
+        "description": _description(text),
         "facts": _facts(summary),
         "finality": [
             {"name": "first validator", **_headline(finality["first_ms"])},
@@ -70,6 +72,19 @@ def _first_screen(summary: Summary, text: str) -> dict[str, Any]:
         "version": summary["version"],
         "scenario": text,
     }
+
+
+def _description(text: str) -> str:
+    """What a scenario says of itself. Only these lines are read as YAML: the whole may be long."""
+    found = re.search(r"^description:.*\n(?: .*\n)*", text, re.MULTILINE)
+    if found is None:
+        return ""
+    import yaml
+
+    try:
+        return str(yaml.safe_load(found[0])["description"] or "")
+    except (yaml.YAMLError, KeyError, TypeError):  # a file that was changed since
+        return ""
 
 
 def _facts(summary: Summary) -> list[str]:
@@ -106,5 +121,5 @@ def _sections(trace: Trace, graph: nx.Graph[Any] | None) -> list[dict[str, Any]]
         ),
         section("Why does it take that long?", *explained(causes, trace.header.level)),
         section("How do blocks spread?", propagation(events, blocks), forks(events, blocks)),
-        section("What goes over the links?", *counts(events), *round_trips(trace, graph)),
+        section("What goes over the links?", *by_type_of_message(events), *round_trips(trace, graph)),
     ]

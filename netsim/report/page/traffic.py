@@ -10,7 +10,7 @@ from netsim.measure.dist import ms
 from netsim.measure.events import Events
 from netsim.measure.messages import by_type
 from netsim.measure.ways import ways
-from netsim.report.page.part import Part, chart, milliseconds, missing, percent, short, some
+from netsim.report.page.part import Part, chart, count, milliseconds, missing, percent, short, some, unit_of_time
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_SITES = 20
 
 
-def counts(events: Events) -> list[Part]:
+def by_type_of_message(events: Events) -> list[Part]:
     """Messages by type: how many copies, and how many bytes."""
     types = by_type(events)
     if not types:
@@ -29,6 +29,8 @@ def counts(events: Events) -> list[Part]:
     copies, size = sum(one["sent"] for one in types), sum(one["bytes"] for one in types)
     most, heaviest = max(types, key=lambda one: one["sent"]), max(types, key=lambda one: one["bytes"])
     names = {"name": "type", "scale": "category", "values": [one["name"] for one in types]}
+    unit, per_byte = ("MB", 1e-6) if heaviest["bytes"] >= 1e7 else ("kB", 1e-3)
+    height = 110 + 34 * len(types)
     repeated = any(one["repeated"] for one in types)
     series = [
         {"name": "sent", "points": [one["sent"] for one in types]},
@@ -39,22 +41,26 @@ def counts(events: Events) -> list[Part]:
         chart(
             "messages",
             "Messages by type",
-            f"{copies:,} copies were sent; {most['name']} makes {percent(most['sent'] / copies)} of them.".replace(
-                ",", " "
-            ),
+            f"{count(copies, 'copy', 'copies')} of messages were sent; {percent(most['sent'] / max(copies, 1))} are "
+            f"{most['name']}.",
             "bars",
+            across=True,
             x=names,
             y={"name": "copies"},
             series=series,
+            height=height,
         ),
         chart(
             "bytes",
             "Bytes by type",
-            f"{size / 1e6:.3g} MB were sent; {percent(heaviest['bytes'] / max(size, 1))} of it as {heaviest['name']}.",
+            f"{size * per_byte:.4g} {unit} were sent; {percent(heaviest['bytes'] / max(size, 1))} of it as "
+            f"{heaviest['name']}.",
             "bars",
+            across=True,
             x=names,
-            y={"name": "sent", "unit": "kB"},
-            series=[{"name": "sent", "points": [short(one["bytes"] / 1000) for one in types]}],
+            y={"name": "sent", "unit": unit},
+            series=[{"name": "sent", "points": [short(one["bytes"] * per_byte) for one in types]}],
+            height=height,
         ),
     ]
 
@@ -77,17 +83,12 @@ def round_trips(trace: Trace, graph: nx.Graph[Any] | None) -> list[Part]:
     if not len(trace.hops):
         return [*parts, missing(title, "no message took any time.")]
     found = ways(trace)
-    both = _there_and_back(found.link_ns)
-    says = f"What {found.messages:,} messages took on air, access lines and backbone, there and back: medians".replace(
-        ",", " "
-    )
-    parts.append(_matrix("achieved", title, f"{says}.{_apart(commanded, both)}", both, shown, sites))
-    whole = _there_and_back(found.whole_ns)
+    both = _there_and_back(found.median_ns)
     says = (
-        "The same messages from sending to the moment when the receiver's CPU takes them up: queues, lost packets and"
+        f"What {count(found.messages, 'message')} took from sending to when the receiver's CPU took them up, there and "
+        f"back: medians, queues, lost packets and large messages included.{_apart(commanded, both, sites)}"
     )
-    parts.append(_matrix("with-queues", "Round trips with waiting", f"{says} big messages count.", whole, shown, sites))
-    return parts
+    return [*parts, _matrix("achieved", title, says, both, shown, sites)]
 
 
 def _largest(trace: Trace) -> NDArray[np.intp]:
@@ -115,22 +116,25 @@ def _there_and_back(one_way: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where((one_way >= 0) & (one_way.T >= 0), one_way + one_way.T, -1)
 
 
-def _apart(commanded: NDArray[np.int64] | None, achieved: NDArray[np.int64]) -> str:
+def _apart(commanded: NDArray[np.int64] | None, achieved: NDArray[np.int64], sites: list[str]) -> str:
     """How far the two matrices are apart at most, in words."""
     if commanded is None:
         return ""
     known = (commanded > 0) & (achieved >= 0)
     if not known.any():
         return ""
-    off = np.abs(achieved - commanded)[known]
-    return f" They differ from what was asked for by {milliseconds(ms(off.max()))} at most."
+    off = np.where(known, np.abs(achieved - commanded), -1)
+    a, b = np.unravel_index(int(off.argmax()), off.shape)
+    way = f"within {sites[a]}" if a == b else f"between {sites[a]} and {sites[b]}"
+    return f" Farthest from what was asked for: {way}, by {milliseconds(ms(off[a, b]))}."
 
 
 def _matrix(
     id_: str, title: str, says: str, matrix: NDArray[np.int64], shown: NDArray[np.intp], sites: list[str]
 ) -> Part:
+    unit, per_ms = unit_of_time(ms(matrix.max(initial=0)))
     cells = [
-        [column, row, short(ms(matrix[a, b]))]
+        [column, row, short(ms(matrix[a, b]) * per_ms)]
         for row, a in enumerate(shown)
         for column, b in enumerate(shown)
         if matrix[a, b] >= 0
@@ -143,7 +147,7 @@ def _matrix(
         "heat",
         x={"name": "to", "values": names},
         y={"name": "from", "values": names},
-        value={"name": "round trip", "unit": "ms"},
+        value={"name": "round trip", "unit": unit},
         series=[{"name": "round trip", "points": cells}],
         height=150 + max(26 * len(names), 120),
     )

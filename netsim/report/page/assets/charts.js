@@ -73,12 +73,12 @@
     ];
   }
 
-  const legend = (series) => (series.length > 1 ? { top: 0, type: "scroll", textStyle: { color: css("--text") }, data: series.map((given) => given.name) } : undefined);
+  const legend = (series, kind) => (series.length > 1 ? { top: 0, type: "scroll", itemWidth: kind === "scatter" ? 12 : 25, itemHeight: 12, textStyle: { color: css("--text") }, data: series.map((given) => given.name) } : undefined);
 
   // Long names stand on the left, cut where there is no room; the first row is on top.
   function across(chart) {
-    const narrow = innerWidth < 600;
-    const room = narrow ? 110 : 250;
+    const longest = Math.max(...chart.x.values.map((name) => name.length));
+    const room = Math.min(innerWidth < 600 ? 110 : 250, 7 * longest + 10);
     const names = axis({ ...chart.x, scale: "category", name: "" }, "y");
     return {
       grid: { left: room + 8, right: 20, top: 40, bottom: 44 },
@@ -173,7 +173,7 @@
     if (chart.across) return { ...across(chart), series };
     return {
       grid: { left: 64, right: 20, top: chart.series.length > 1 ? 40 : 20, bottom: 48 },
-      legend: legend(chart.series),
+      legend: legend(chart.series, chart.kind),
       xAxis: axis(chart.x, "x"),
       yAxis: axis(chart.y, "y"),
       tooltip: { trigger: chart.kind === "scatter" ? "item" : "axis", valueFormatter: (value) => netsim.quantity(Array.isArray(value) ? value[1] : value, chart.y.unit) },
@@ -183,14 +183,15 @@
 
   function heat(chart) {
     const values = chart.series[0].points.map(([, , value]) => value).filter((value) => value !== null);
-    const few = chart.x.values.length * chart.y.values.length <= 150;
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    const few = chart.x.values.length * chart.y.values.length <= 150 && (innerWidth >= 600 || chart.x.values.length <= 4);
     return {
       grid: { left: 110, right: 20, top: 16, bottom: 110 },
       xAxis: axis({ ...chart.x, scale: "category" }, "x"),
       yAxis: { ...axis({ ...chart.y, scale: "category" }, "y"), nameGap: 90, inverse: true },
       visualMap: {
-        min: Math.min(...values),
-        max: Math.max(...values),
+        min: least,
+        max: most,
         orient: "horizontal",
         left: "center",
         bottom: 4,
@@ -200,12 +201,15 @@
         formatter: (value) => netsim.number(value),
         inRange: { color: netsim.ramp },
       },
-      tooltip: { formatter: ({ data }) => `${chart.y.values[data[1]]}, ${chart.x.values[data[0]]}: ${netsim.quantity(data[2], chart.value.unit)}` },
+      tooltip: { formatter: ({ value }) => `${chart.y.values[value[1]]}, ${chart.x.values[value[0]]}: ${netsim.quantity(value[2], chart.value.unit)}` },
       series: [
         {
           type: "heatmap",
-          data: chart.series[0].points.filter(([, , value]) => value !== null),
-          label: { show: few, formatter: ({ data }) => netsim.number(data[2]), textBorderColor: "#000", textBorderWidth: 2, color: "#fff" },
+          data: chart.series[0].points
+            .filter(([, , value]) => value !== null)
+            .map((value) => ({ value, label: { color: value[2] - least > 0.55 * (most - least) ? "#000" : "#fff" } })),
+          label: { show: few, formatter: ({ value }) => netsim.number(value[2]) },
+          itemStyle: { borderColor: css("--paper"), borderWidth: 1 },
         },
       ],
     };
@@ -263,7 +267,7 @@
     const old = drawn.get(canvas);
     const instance = old ? old[0] : echarts.init(canvas, null, { renderer: "canvas" });
     drawn.set(canvas, [instance, chart]);
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches || chart.still;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches || chart.still || document.documentElement.dataset.paper;
     instance.setOption(
       {
         animation: !calm,
@@ -291,8 +295,17 @@
   const sized = new ResizeObserver((entries) => entries.forEach((entry) => drawn.get(entry.target)?.[0].resize()));
   const again = () => drawn.forEach(([, chart], canvas) => draw(canvas, chart));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  // Pictures do not reflow by themselves: before a page is printed all are drawn in the colours and width of paper.
+  const fit = () => drawn.forEach(([instance]) => instance.resize());
   addEventListener("beforeprint", () => {
+    document.documentElement.dataset.paper = "true";
     document.querySelectorAll(".canvas").forEach((canvas) => draw(canvas, canvas.chart));
+    fit();
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.paper;
+    again();
+    fit();
   });
 
   const MOST_ROWS = 300; // in the table; the download has them all

@@ -3,10 +3,10 @@
 (() => {
   const { el, number, quantity } = netsim;
   const VERDICTS = {
-    exact: ["good", "Exact: every event was handled once, in order, at its own time."],
-    valid: ["good", "Valid: what the clock moved stays within the scenario's bounds."],
-    degraded: ["warn", "Degraded: the clock moved more than the scenario allows."],
-    invalid: ["bad", "Invalid: these figures say nothing about the protocol."],
+    exact: ["good", "Every event was handled once, in order, at its own time."],
+    valid: ["good", "What the clock moved stays within the scenario's bounds."],
+    degraded: ["warn", "The clock moved more than the scenario allows."],
+    invalid: ["bad", "These figures say nothing about the protocol."],
   };
   const MARKS = { true: ["good", "✓ passed"], false: ["bad", "✗ failed"], null: ["warn", "? too few samples"] };
 
@@ -18,7 +18,7 @@
   function verdict(data) {
     const [style, says] = VERDICTS[data.verdict.word];
     const twin = { equal: "The twin is equal. ", differs: "The twin differs. ", skipped: "" }[data.verdict.twin];
-    return el("div", { class: "card" }, "can it be trusted?", el("b", { class: style }, data.verdict.word), el("span", { class: "soft" }, `${says} ${twin}${data.verdict.says.join(", ")}.`));
+    return el("div", { class: "card" }, "can it be trusted?", el("b", { class: style }, data.verdict.word), el("span", { class: "soft" }, `${says} ${twin}(${data.verdict.says.join(", ")})`));
   }
 
   function expectations(data) {
@@ -44,13 +44,14 @@
       const shown = each.passed === null && each.value === null ? "? no value" : mark;
       return el("tr", {}, el("td", { class: style }, shown), el("td", {}, each.key), el("td", {}, each.bound), el("td", {}, typeof each.value === "number" ? number(each.value) : each.value ?? "–"));
     });
-    return el("div", { class: "scroll", tabindex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ["", "expected", "bound", "found"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows)));
+    const table = el("div", { class: "scroll", tabindex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ["", "expected", "bound", "found"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows)));
+    return el("figure", {}, el("h3", {}, "What was expected"), table);
   }
 
   function recovered(data) {
     if (!data.recoveries.length) return null;
     const rows = data.recoveries.map((each) => [each.fault, each.ms === null ? "never" : quantity(each.ms, "ms")]);
-    return netsim.table(["fault", "a block was final again after"], rows);
+    return el("figure", {}, el("h3", {}, "Recovery from faults"), netsim.table(["fault", "a block was final again after"], rows));
   }
 
   function part(given, grid) {
@@ -70,7 +71,8 @@
       el("div", { class: "cards" }, data.finality.map(headline), verdict(data), expectations(data), safety(data)),
     );
     if (data.doubt) main.append(el("p", { class: "soft" }, data.doubt));
-    main.append(...[judged(data), recovered(data)].filter(Boolean));
+    const tables = [judged(data), recovered(data)].filter(Boolean);
+    if (tables.length) main.append(el("div", { class: "charts" }, tables));
     if (netsim.map && data.map) {
       const section = el("section", { id: "map" });
       main.append(section);
