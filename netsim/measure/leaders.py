@@ -50,10 +50,10 @@ def by_city(events: Events, blocks: Blocks, most: int) -> tuple[Leading, int]:
 
 
 def _leading(events: Events, blocks: Blocks, names: list[str], group: NDArray[np.int64], most: int) -> Leading:
-    """`group`: for each node, its place among the names, or −1. Columns are the sites with the most validators."""
+    """`group`: for each node, its place among the names, or −1. Columns: the sites with the most correct validators."""
     header, made = events.header, blocks.finalisations
     site = np.asarray(header.node_sites, np.int64)
-    validators = np.bincount(site[header.validators], minlength=len(header.sites))
+    validators = np.bincount(site[events.correct_validator], minlength=len(header.sites))
     shown = np.sort(np.argsort(-validators, kind="stable")[:most])
     shown = shown[validators[shown] > 0]
     column = np.full(len(header.sites), -1)

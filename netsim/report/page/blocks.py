@@ -18,9 +18,11 @@ from netsim.report.page.part import (
     Part,
     chart,
     count,
+    grouped,
     half_and_most,
     milliseconds,
     missing,
+    moment,
     percent,
     points,
     scale_of,
@@ -108,10 +110,15 @@ def propagation(events: Events, blocks: Blocks) -> Part:
     if not rows:
         return missing(title, "no block was proposed after the warm-up.")
     unit, per_ms = unit_of_time(max(column for row in rows for column in row[1:] if column is not None))
+    scale = scale_of(rows[-1][3] or 0, rows[-1][1] or 0)
     curves = {"median block": 1, "slow block (90th percentile)": 2, "slowest": 3}
     series: list[dict[str, Any]] = []
     for label, column in curves.items():
-        line = [(value * per_ms, 100 * row[0]) for row in rows if (value := row[column]) is not None]
+        line = [
+            (value * per_ms, 100 * row[0])
+            for row in rows
+            if (value := row[column]) is not None and (value or scale == "linear")
+        ]
         series.append({"name": label, "points": points(line), "step": "end" if len(line) <= 40 else None})
     reached = series[0]["points"]
     says = f"The median block is at {reached[-1][1]:.3g} % of the nodes after {milliseconds(reached[-1][0] / per_ms)}."
@@ -122,7 +129,7 @@ def propagation(events: Events, blocks: Blocks) -> Part:
         title,
         says,
         "lines",
-        x={"name": "since the proposal", "unit": unit},
+        x={"name": "since the proposal", "unit": unit, "scale": scale},
         y={"name": "nodes that have the block", "unit": "%", "max": 100},
         series=[each for each in series if each["points"]],
         wide=True,
@@ -160,8 +167,8 @@ def over_time(events: Events, blocks: Blocks) -> Part:
     ]
     slowest = int(taken.argmax())
     says = (
-        f"Each block at the moment of its proposal; the slowest, at {blocks.proposed_ns[places[slowest]] / 1e9:.3g} s, "
-        f"took {milliseconds(ms(taken[slowest]))}."
+        f"Each block at the moment of its proposal; the slowest, at "
+        f"{moment(int(blocks.proposed_ns[places[slowest]]))}, took {milliseconds(ms(taken[slowest]))}."
     )
     if shades:
         says += f" Shaded: {count(len(shades), 'fault')}."
@@ -212,7 +219,9 @@ def forks(events: Events, blocks: Blocks) -> Part:
     if not beside:
         waiting = sum(leaf.state == "open" for leaf in leaves)
         end = f"; {waiting} were still open at the end" if waiting else ""
-        return missing(title, f"no block lost against another one: the {len(leaves)} blocks are one chain{end}.")
+        return missing(
+            title, f"no block lost against another one: the {count(len(leaves), 'block')} are one chain{end}."
+        )
     shown = beside[:_MOST_FORKED]
     heights = blocks.heights
     near = {int(heights[leaf.place]) + step for leaf in shown for step in (-1, 0, 1)}
@@ -223,7 +232,7 @@ def forks(events: Events, blocks: Blocks) -> Part:
         or (leaf.state == "final" and (int(heights[leaf.place]) in near or len(leaves) <= _MOST_FORKED))
     ]
     says = (
-        f"{len(beside)} of {len(leaves)} blocks ({percent(len(beside) / len(leaves))}) lost against another at their "
+        f"{grouped(len(beside))} of {count(len(leaves), 'block')} ({percent(len(beside) / len(leaves))}) lost against another at their "
         "height: each stands above the chain, joined to the block that it builds on."
     )
     if not all(leaf.known for leaf in drawn):

@@ -63,6 +63,11 @@ def milliseconds(value: float | None) -> str:
     return f"{value * per_ms:.3g} {unit}"
 
 
+def moment(time_ns: int) -> str:
+    """A moment of a run in words: "6.123 s"."""
+    return f"{time_ns / 1e9:,.3f}".rstrip("0").rstrip(".").replace(",", "\u202f") + " s"
+
+
 def percent(share: float) -> str:
     """A share in words."""
     return f"{100 * share:.3g} %"
@@ -79,9 +84,14 @@ def half_and_most(dist: Dist) -> str:
 
 def count(number: int, what: str, many: str = "") -> str:
     """ "1 block", "12 blocks", "12 000 copies"."""
-    return f"{number:,} ".replace(",", " ") + (what if number == 1 else many or f"{what}s")
+    return f"{grouped(number)} {what if number == 1 else many or f'{what}s'}"
+
+
+def grouped(number: int) -> str:
+    """ "12 000", with narrow spaces that no line breaks at."""
+    return f"{number:,}".replace(",", "\u202f")
 
 
 def some(shown: int, all_: int, what: str) -> str:
     """What a sentence adds where not all are shown."""
-    return "" if shown >= all_ else f" Shown are {shown:,} of {all_:,} {what}.".replace(",", " ")
+    return "" if shown >= all_ else f" Shown are {grouped(shown)} of {grouped(all_)} {what}."

@@ -7,7 +7,7 @@ from typing import Any
 
 from netsim.measure.account import account, last_messages
 from netsim.measure.causes import CAUSES, MEANING, Causes, CriticalPath, name
-from netsim.report.page.part import Part, chart, count, milliseconds, missing, percent, short, some, words
+from netsim.report.page.part import Part, chart, count, milliseconds, missing, moment, percent, short, some, words
 from netsim.trace import Header
 
 _MOST_PATHS = 200  # blocks whose paths are walked
@@ -97,7 +97,7 @@ def _waterfall(header: Header, id_: str, title: str, path: CriticalPath) -> Part
     return chart(
         f"path-{id_}",
         title,
-        f"Block {path.height} ({name(path.block)[:8]}), proposed at {path.proposed_ns / 1e9:.4g} s, is final at a "
+        f"Block {path.height} ({name(path.block)[:8]}), proposed at {moment(path.proposed_ns)}, is final at a "
         f"quorum with {header.nodes[path.node]} after {whole}. Each line is the message or the work that the next one "
         "waited for.",
         "waterfall",

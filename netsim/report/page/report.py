@@ -12,7 +12,7 @@ from netsim.measure.dist import Dist, samples_needed
 from netsim.measure.events import Events
 from netsim.report.page.blocks import finality_tail, forks, heat_maps, latency_tail, over_time, propagation
 from netsim.report.page.document import html
-from netsim.report.page.part import Part
+from netsim.report.page.part import Part, moment
 from netsim.report.page.paths import explained
 from netsim.report.page.traffic import by_type_of_message, round_trips
 from netsim.report.terminal import in_doubt, rests_on
@@ -91,7 +91,7 @@ def _facts(summary: Summary) -> list[str]:
     nodes, validators = summary["nodes"], summary["validators"]
     verb = "emulated" if summary["engine"] == "emulate" else "simulated"
     facts = [f"{nodes} nodes" + (f", {validators} validators" if validators != nodes else "")]
-    facts += [f"{summary['duration_s']:g} s {verb}", f"seed {summary['scenario']['seed']}"]
+    facts += [f"{moment(round(summary['duration_s'] * 1e9))} {verb}", f"seed {summary['scenario']['seed']}"]
     rule = summary["finality"]["rule"]
     return facts + ([] if rule == "commit" else [f"final: {rule}"])
 

@@ -86,7 +86,7 @@
       xAxis: axis(chart.y, "x"),
       yAxis: { ...names, inverse: true, axisLabel: { ...names.axisLabel, interval: 0, width: room, overflow: "truncate" } },
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value) => netsim.quantity(value, chart.y.unit) },
-      aria: { decal: { show: true } },
+      aria: { decal: { show: chart.series.length > 1 } },
     };
   }
 
@@ -117,20 +117,23 @@
     };
   }
 
+  const MOST_HEIGHTS = 60; // in view at first
+
   // Blocks by height: the chain on the line below, what lost above it, each joined to what it stands upon.
   function chain(chart) {
     const states = { final: [palette[0], "circle"], stale: [palette[5], "diamond"], open: [palette[7], "triangle"] };
     const there = new Map(chart.blocks.map((block) => [block.id, block]));
     const final = chart.blocks.filter((block) => block.state === "final").sort((a, b) => a.height - b.height);
     const ways = chart.blocks.filter((block) => block.state !== "final" && there.has(block.parent)).map((block) => [there.get(block.parent), block]);
+    const first = Math.min(...chart.blocks.filter((block) => block.state === "stale").map((block) => block.height)) - 3;
     const place = (block) => [block.height, block.lane];
     const quiet = { type: "line", symbol: "none", silent: true, lineStyle: { color: css("--soft"), width: 1 }, tooltip: { show: false } };
     return {
       grid: { left: 20, right: 20, top: 40, bottom: 90 },
-      legend: { top: 0, textStyle: { color: css("--text") }, data: Object.keys(states) },
-      xAxis: { ...axis(chart.x, "x"), minInterval: 1 },
+      legend: { top: 0, itemWidth: 12, itemHeight: 12, textStyle: { color: css("--text") }, data: Object.keys(states) },
+      xAxis: { ...axis(chart.x, "x"), minInterval: 1, min: "dataMin", max: "dataMax" },
       yAxis: { type: "value", show: false, min: -0.5, max: Math.max(...chart.blocks.map((block) => block.lane)) + 0.5 },
-      dataZoom: [{ type: "slider", bottom: 8, height: 22, showDetail: false, textStyle: { color: css("--text") } }],
+      dataZoom: [{ type: "slider", startValue: first, endValue: first + MOST_HEIGHTS, bottom: 8, height: 22, showDetail: false, textStyle: { color: css("--text") } }],
       tooltip: {
         trigger: "item",
         formatter: ({ data: { block } }) => `${block.id.slice(0, 8)}, ${block.state}\nheight ${block.height}\nproposed by ${block.proposer} at ${netsim.quantity(block.proposed_s, "s")}`,
