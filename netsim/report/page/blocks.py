@@ -117,12 +117,12 @@ def propagation(events: Events, blocks: Blocks) -> Part:
         line = [
             (value * per_ms, 100 * row[0])
             for row in rows
-            if (value := row[column]) is not None and (value or scale == "linear")
+            if (value := row[column]) is not None and (value or scale == "linear")  # the proposer has it after 0 ms
         ]
         series.append({"name": label, "points": points(line), "step": "end" if len(line) <= 40 else None})
     reached = series[0]["points"]
     says = f"The median block is at {reached[-1][1]:.3g} % of the nodes after {milliseconds(reached[-1][0] / per_ms)}."
-    if len(series[2]["points"]) < len(rows):
+    if rows[-1][3] is None:
         says += " A line that ends early: those blocks did not reach more nodes."
     return chart(
         "propagation",
@@ -232,8 +232,8 @@ def forks(events: Events, blocks: Blocks) -> Part:
         or (leaf.state == "final" and (int(heights[leaf.place]) in near or len(leaves) <= _MOST_FORKED))
     ]
     says = (
-        f"{grouped(len(beside))} of {count(len(leaves), 'block')} ({percent(len(beside) / len(leaves))}) lost against another at their "
-        "height: each stands above the chain, joined to the block that it builds on."
+        f"{grouped(len(beside))} of {count(len(leaves), 'block')} ({percent(len(beside) / len(leaves))}) lost against "
+        "another at their height: each stands above the chain, joined to the block that it builds on."
     )
     if not all(leaf.known for leaf in drawn):
         says += " What a block builds on is not in the trace: it is joined to the final block below."

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from netsim.measure.account import account, last_messages
-from netsim.measure.causes import CAUSES, MEANING, Causes, CriticalPath, name
+from netsim.measure.causes import CAUSES, COMPUTE, MEANING, WAIT, Causes, CriticalPath, name
 from netsim.report.page.part import Part, chart, count, milliseconds, missing, moment, percent, short, some, words
 from netsim.trace import Header
 
 _MOST_PATHS = 200  # blocks whose paths are walked
 _MOST_PLACES = 12
 _MOST_SENTENCES = 5
+_COLOURS = {COMPUTE: "#4b3f99", WAIT: "#bdbdbd"}  # the others have those of the palette, in their order
 _TITLES = "The slowest block", "A block that takes as long as most do", "Where the time goes", "What would help"
 _NONE = "Critical paths"
 # What one could do about a cause; {0} is the place.
@@ -26,7 +27,7 @@ _HELP = {
     "downlink": "more bandwidth down in {0}, or smaller messages",
     "cpu-wait": "processors in {0} with less to do",
     "compute": "quicker signing, verifying and executing in {0}",
-    "wait": "shorter timers in {0}",
+    "wait": "shorter intervals and timers in {0}",
 }
 
 
@@ -62,7 +63,9 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     sentences = []
     for last in last_messages(header, paths)[:2]:
         way = f"within {last.source}" if last.source == last.target else f"from {last.source} to {last.target}"
-        sentences.append(f"In {percent(last.paths)} of the blocks the last message needed is a {last.what} {way}.")
+        sentences.append(
+            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what} {way}."
+        )
     for entry in account(header, paths)[: _MOST_SENTENCES - len(sentences)]:
         what = _HELP[entry.cause].format(_said(entry.place))
         sentences.append(
@@ -151,7 +154,7 @@ def _where(header: Header, paths: Sequence[CriticalPath], shown: str) -> Part:
 def _causes(present: set[str]) -> list[dict[str, Any]]:
     """The causes in the order in which they follow each other on a message's way, each with its colour's number."""
     return [
-        {"name": cause, "colour": number, "says": MEANING[cause]}
+        {"name": cause, "colour": _COLOURS.get(cause, number), "says": MEANING[cause]}
         for number, cause in enumerate(CAUSES)
         if cause in present
     ]
