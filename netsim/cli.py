@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netsim.engine.tally import Tally
     from netsim.network import Network
     from netsim.report.progress import Progress
+    from netsim.run import Result
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Folder
     from netsim.trace import Trace
@@ -110,6 +111,7 @@ def run(
         sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
     else:
         print_summary(result.summary, folder, twin_differs=result.twin_differs)
+    _note_missing_report(result)
     if result.failure:
         _fail(result.exit_code, f"{result.failure}; what was recorded until then is in {folder}")
     raise typer.Exit(result.exit_code)
@@ -147,12 +149,18 @@ def replay(
         sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
     else:
         print_summary(result.summary, folder)
+    _note_missing_report(result)
     if result.failure:
         _fail(result.exit_code, f"{result.failure}; what was simulated until then is in {folder}")
     differs = result.twin_differs
     says = f"replay: differs from {source}, first at {differs}" if differs else f"replay: equal to {source}"
     typer.echo(says, err=json)
     raise typer.Exit(result.exit_code)
+
+
+def _note_missing_report(result: Result) -> None:
+    if result.unreported:
+        typer.echo(f"note: there is no report.html: {result.unreported}; try netsim report {result.folder}", err=True)
 
 
 def _recorded(folder: Path) -> Trace:

@@ -41,7 +41,7 @@ def explained(causes: Causes | None, level: str) -> list[Part]:
     blocks = causes.blocks
     by_time = sorted(places, key=lambda place: int(blocks.quorum_ns[place] - blocks.proposed_ns[place]))
     stride = -(-len(places) // _MOST_PATHS)
-    walked = {place: causes.path(place) for place in {*places[::stride], by_time[-1], by_time[len(by_time) // 2]}}
+    walked = {place: _path(causes, place) for place in {*places[::stride], by_time[-1], by_time[len(by_time) // 2]}}
     paths = [path for place in places[::stride] if (path := walked[place]) is not None]
     parts = []
     for title, id_, place in (
@@ -56,6 +56,14 @@ def explained(causes: Causes | None, level: str) -> list[Part]:
         return [*parts, missing(_TITLES[2], "blocks are final at once.")]
     shown = some(len(paths), len(places), "blocks, evenly taken")
     return [*parts, _where(causes.header, paths, shown), words(_TITLES[3], helping(causes.header, paths))]
+
+
+def _path(causes: Causes, place: int) -> CriticalPath | None:
+    """The path of a block; None where a run that was broken off did not keep all of it."""
+    try:
+        return causes.path(place)
+    except LookupError:
+        return None
 
 
 def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:

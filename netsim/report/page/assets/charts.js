@@ -121,7 +121,8 @@
 
   // Blocks by height: the chain on the line below, what lost above it, each joined to what it stands upon.
   function chain(chart) {
-    const states = { final: [palette[0], "circle"], stale: [palette[5], "diamond"], open: [palette[7], "triangle"] };
+    const looks = { final: [palette[0], "circle"], stale: [palette[5], "diamond"], open: [palette[7], "triangle"] };
+    const states = Object.fromEntries(Object.entries(looks).filter(([state]) => chart.blocks.some((block) => block.state === state)));
     const there = new Map(chart.blocks.map((block) => [block.id, block]));
     const final = chart.blocks.filter((block) => block.state === "final").sort((a, b) => a.height - b.height);
     const ways = chart.blocks.filter((block) => block.state !== "final" && there.has(block.parent)).map((block) => [there.get(block.parent), block]);
