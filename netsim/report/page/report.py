@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.measure.blocks import join
+from netsim.measure.blocks import Blocks, join
 from netsim.measure.causes import Causes
 from netsim.measure.dist import Dist, samples_needed
 from netsim.measure.events import Events
@@ -45,7 +45,11 @@ def page(folder: Path, trace: Trace, summary: Summary, graph: nx.Graph[Any] | No
     scenario = folder / "scenario.yaml"
     text = scenario.read_text(encoding="utf-8") if scenario.exists() else ""
     name = summary["scenario"]["name"]
-    return html(f"{name} · netsim", "report", _first_screen(summary, text) | {"sections": _sections(trace, graph)})
+    causes = Causes(trace) if trace.header.level == "full" else None
+    events = Events(trace) if causes is None else causes.events
+    blocks = join(events) if causes is None else causes.blocks
+    data = _first_screen(summary, text) | {"sections": _sections(trace, graph, causes, events, blocks)}
+    return html(f"{name} · netsim", "report", data)
 
 
 def _first_screen(summary: Summary, text: str) -> dict[str, Any]:
@@ -102,11 +106,10 @@ def _headline(dist: Dist) -> dict[str, Any]:
     return {"count": dist["count"], "p50": dist["p50"], "p99": dist["p99"], "doubtful": doubtful}
 
 
-def _sections(trace: Trace, graph: nx.Graph[Any] | None) -> list[dict[str, Any]]:
-    """All charts. What they share is read once."""
-    causes = Causes(trace) if trace.header.level == "full" else None
-    events = Events(trace) if causes is None else causes.events
-    blocks = join(events) if causes is None else causes.blocks
+def _sections(
+    trace: Trace, graph: nx.Graph[Any] | None, causes: Causes | None, events: Events, blocks: Blocks
+) -> list[dict[str, Any]]:
+    """All charts, from what was read of the trace once."""
 
     def section(title: str, *parts: Part) -> dict[str, Any]:
         return {"title": title, "parts": list(parts)}
