@@ -2,13 +2,15 @@
 // A chart from its document, plain JSON that netsim/report/page/ writes:
 //
 //   {id, title, says,                 what it is called; one sentence that says what it shows
-//    kind,                            "lines", "scatter", "bars", "heat" or "tree"
+//    kind,                            "lines", "scatter", "bars", "heat", "tree", "chain" or "waterfall"
 //    x: {name, unit, scale}, y: …     scale: "linear" (if not given), "log" or "category" (then with `values`: the
 //                                     names); zero: false lets a linear axis begin elsewhere
 //    series: [{name, points, band}]   lines, scatter: [[x, y], …], band: [[x, low, high], …]; bars: a number per category;
 //                                     heat: [[column, row, value], …] with value: {name, unit}; step: "end" for stairs
-//    stacked,                         bars: upon each other
+//    stacked, across,                 bars: upon each other; from left to right
 //    root,                            tree: {name, value, children: […]}
+//    blocks,                          chain: [{id, height, lane, state, parent, proposer, proposed_s}]; lane 0 is the chain
+//    rows, causes,                    waterfall: [{name, begin, parts: {cause: length}}], [{name, colour, says}]
 //    shades: [{from, to, says}],      stretches of the x axis behind it all
 //    marks: [{at, says}]}             upright lines
 //
@@ -39,6 +41,9 @@
     return { ...common, type: "value", scale: given.zero === false }; // lengths are read from zero
   }
 
+  // A place in the palette, or a colour.
+  const colourOf = (given) => (typeof given === "number" ? palette[given % palette.length] : given);
+
   // Behind the first series: stretches and marks, each with its words.
   function behind(chart) {
     const colour = css("--text");
@@ -68,9 +73,90 @@
     ];
   }
 
+  const legend = (series, kind) => (series.length > 1 ? { top: 0, type: "scroll", itemWidth: kind === "scatter" ? 12 : 25, itemHeight: 12, textStyle: { color: css("--text") }, data: series.map((given) => given.name) } : undefined);
+
+  // Long names stand on the left, cut where there is no room; the first row is on top.
+  function across(chart) {
+    const longest = Math.max(...chart.x.values.map((name) => name.length));
+    const room = Math.min(innerWidth < 600 ? 110 : 250, 7 * longest + 10);
+    const names = axis({ ...chart.x, scale: "category", name: "" }, "y");
+    return {
+      grid: { left: room + 8, right: 20, top: 40, bottom: 44 },
+      legend: legend(chart.series),
+      xAxis: axis(chart.y, "x"),
+      yAxis: { ...names, inverse: true, axisLabel: { ...names.axisLabel, interval: 0, width: room, overflow: "truncate" } },
+      tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value) => netsim.quantity(value, chart.y.unit) },
+      aria: { decal: { show: chart.series.length > 1 } },
+    };
+  }
+
+  // Each row is a bar that begins where the one above it ended: the causes are piled upon an invisible first one.
+  function waterfall(chart) {
+    const rows = chart.rows;
+    const names = rows.map((row) => row.name);
+    const series = chart.causes.map((cause) => ({
+      name: cause.name,
+      type: "bar",
+      stack: "all",
+      barMaxWidth: 20,
+      itemStyle: { color: colourOf(cause.colour) },
+      data: rows.map((row) => row.parts[cause.name] ?? 0),
+    }));
+    const drawn = across({ ...chart, series, x: { name: "", values: names.map((name, at) => `${at + 1} ${name}`) }, y: chart.x });
+    return {
+      ...drawn,
+      tooltip: {
+        ...drawn.tooltip,
+        formatter: ([{ dataIndex }]) => {
+          const row = rows[dataIndex];
+          const parts = Object.entries(row.parts).map(([cause, length]) => `${cause}: ${netsim.quantity(length, "ms")}`);
+          return [row.name, `from ${netsim.quantity(row.begin, "ms")} on`, ...parts].join("\n");
+        },
+      },
+      series: [{ type: "bar", stack: "all", silent: true, itemStyle: { opacity: 0, decal: { symbol: "none" } }, data: rows.map((row) => row.begin), tooltip: { show: false } }, ...series],
+    };
+  }
+
+  const MOST_HEIGHTS = 60; // in view at first
+
+  // Blocks by height: the chain on the line below, what lost above it, each joined to what it stands upon.
+  function chain(chart) {
+    const looks = { final: [palette[0], "circle"], stale: [palette[5], "diamond"], open: [palette[7], "triangle"] };
+    const states = Object.fromEntries(Object.entries(looks).filter(([state]) => chart.blocks.some((block) => block.state === state)));
+    const there = new Map(chart.blocks.map((block) => [block.id, block]));
+    const final = chart.blocks.filter((block) => block.state === "final").sort((a, b) => a.height - b.height);
+    const ways = chart.blocks.filter((block) => block.state !== "final" && there.has(block.parent)).map((block) => [there.get(block.parent), block]);
+    const first = Math.min(...chart.blocks.filter((block) => block.state === "stale").map((block) => block.height)) - 3;
+    const place = (block) => [block.height, block.lane];
+    const quiet = { type: "line", symbol: "none", silent: true, lineStyle: { color: css("--soft"), width: 1 }, tooltip: { show: false } };
+    return {
+      grid: { left: 20, right: 20, top: 40, bottom: 90 },
+      legend: { top: 0, itemWidth: 12, itemHeight: 12, textStyle: { color: css("--text") }, data: Object.keys(states) },
+      xAxis: { ...axis(chart.x, "x"), minInterval: 1, min: "dataMin", max: "dataMax" },
+      yAxis: { type: "value", show: false, min: -0.5, max: Math.max(...chart.blocks.map((block) => block.lane)) + 0.5 },
+      dataZoom: [{ type: "slider", startValue: first, endValue: first + MOST_HEIGHTS, bottom: 8, height: 22, showDetail: false, textStyle: { color: css("--text") } }],
+      tooltip: {
+        trigger: "item",
+        formatter: ({ data: { block } }) => `${block.id.slice(0, 8)}, ${block.state}\nheight ${block.height}\nproposed by ${block.proposer} at ${netsim.quantity(block.proposed_s, "s")}`,
+      },
+      series: [
+        { ...quiet, data: final.map(place) },
+        { ...quiet, data: ways.flatMap(([parent, block]) => [place(parent), place(block), [null, null]]) },
+        ...Object.entries(states).map(([state, [colour, symbol]]) => ({
+          name: state,
+          type: "scatter",
+          symbol,
+          symbolSize: state === "final" ? 8 : 11,
+          itemStyle: { color: colour },
+          data: chart.blocks.filter((block) => block.state === state).map((block) => ({ value: place(block), block })),
+        })),
+      ],
+    };
+  }
+
   function cartesian(chart) {
     const series = chart.series.flatMap((given, number) => {
-      const colour = given.colour ?? palette[number % palette.length];
+      const colour = colourOf(given.colour ?? number);
       const shared = { name: given.name, data: given.points, itemStyle: { color: colour }, ...(number === 0 ? behind(chart) : {}) };
       if (chart.kind === "bars") return [{ ...shared, type: "bar", stack: chart.stacked ? "all" : undefined, barMaxWidth: 36 }];
       const symbol = symbols[number % symbols.length];
@@ -88,9 +174,10 @@
       };
       return given.band ? [...band(given, colour), line] : [line];
     });
+    if (chart.across) return { ...across(chart), series };
     return {
       grid: { left: 64, right: 20, top: chart.series.length > 1 ? 40 : 20, bottom: 48 },
-      legend: chart.series.length > 1 ? { top: 0, type: "scroll", textStyle: { color: css("--text") }, data: chart.series.map((given) => given.name) } : undefined,
+      legend: legend(chart.series, chart.kind),
       xAxis: axis(chart.x, "x"),
       yAxis: axis(chart.y, "y"),
       tooltip: { trigger: chart.kind === "scatter" ? "item" : "axis", valueFormatter: (value) => netsim.quantity(Array.isArray(value) ? value[1] : value, chart.y.unit) },
@@ -100,14 +187,15 @@
 
   function heat(chart) {
     const values = chart.series[0].points.map(([, , value]) => value).filter((value) => value !== null);
-    const few = chart.x.values.length * chart.y.values.length <= 150;
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    const few = chart.x.values.length * chart.y.values.length <= 150 && (innerWidth >= 600 || chart.x.values.length <= 4);
     return {
       grid: { left: 110, right: 20, top: 16, bottom: 110 },
       xAxis: axis({ ...chart.x, scale: "category" }, "x"),
       yAxis: { ...axis({ ...chart.y, scale: "category" }, "y"), nameGap: 90, inverse: true },
       visualMap: {
-        min: Math.min(...values),
-        max: Math.max(...values),
+        min: least,
+        max: most,
         orient: "horizontal",
         left: "center",
         bottom: 4,
@@ -117,12 +205,15 @@
         formatter: (value) => netsim.number(value),
         inRange: { color: netsim.ramp },
       },
-      tooltip: { formatter: ({ data }) => `${chart.y.values[data[1]]}, ${chart.x.values[data[0]]}: ${netsim.quantity(data[2], chart.value.unit)}` },
+      tooltip: { formatter: ({ value }) => `${chart.y.values[value[1]]}, ${chart.x.values[value[0]]}: ${netsim.quantity(value[2], chart.value.unit)}` },
       series: [
         {
           type: "heatmap",
-          data: chart.series[0].points.filter(([, , value]) => value !== null),
-          label: { show: few, formatter: ({ data }) => netsim.number(data[2]), textBorderColor: "#000", textBorderWidth: 2, color: "#fff" },
+          data: chart.series[0].points
+            .filter(([, , value]) => value !== null)
+            .map((value) => ({ value, label: { color: value[2] - least > 0.55 * (most - least) ? "#000" : "#fff" } })),
+          label: { show: few, formatter: ({ value }) => netsim.number(value[2]) },
+          itemStyle: { borderColor: css("--paper"), borderWidth: 1 },
         },
       ],
     };
@@ -150,7 +241,7 @@
     };
   }
 
-  netsim.kinds = { lines: cartesian, scatter: cartesian, bars: cartesian, heat, tree };
+  netsim.kinds = { lines: cartesian, scatter: cartesian, bars: cartesian, heat, tree, chain, waterfall };
 
   // The rows that a chart was drawn from: for the table and the download.
   netsim.rowsOf = (chart) => {
@@ -166,6 +257,8 @@
       walk(chart.root, "");
       return [["name", "parent", "what"], rows];
     }
+    if (chart.kind === "chain") return [["block", "height", "state", "parent", "proposer", "proposed (s)"], chart.blocks.map((block) => [block.id, block.height, block.state, block.parent, block.proposer, block.proposed_s])];
+    if (chart.kind === "waterfall") return [["step", "from (ms)", "cause", "takes (ms)"], chart.rows.flatMap((row) => Object.entries(row.parts).map(([cause, length]) => [row.name, row.begin, cause, length]))];
     if (chart.kind === "heat") return [[x, y, unit(chart.value)], chart.series[0].points.map(([column, row, value]) => [chart.x.values[column], chart.y.values[row], value])];
     if (chart.kind === "bars") return [[x, ...chart.series.map((given) => given.name)], chart.x.values.map((name, at) => [name, ...chart.series.map((given) => given.points[at])])];
     return [["series", x, y], chart.series.flatMap((given) => given.points.map(([at, value]) => [given.name, at, value]))];
@@ -178,14 +271,14 @@
     const old = drawn.get(canvas);
     const instance = old ? old[0] : echarts.init(canvas, null, { renderer: "canvas" });
     drawn.set(canvas, [instance, chart]);
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches || chart.still;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches || chart.still || document.documentElement.dataset.paper;
     instance.setOption(
       {
         animation: !calm,
         animationDuration: 300,
         textStyle: { fontFamily: "inherit" },
-        aria: { enabled: true, label: { description: `${chart.title}. ${chart.says}` } },
         ...option,
+        aria: { enabled: true, label: { description: `${chart.title}. ${chart.says}` }, ...option.aria },
         // Rich text is drawn, not parsed: a node called <img …> stays a name.
         tooltip: { confine: true, renderMode: "richText", backgroundColor: css("--paper"), borderColor: css("--line"), textStyle: { color: css("--text") }, ...option.tooltip },
       },
@@ -206,8 +299,17 @@
   const sized = new ResizeObserver((entries) => entries.forEach((entry) => drawn.get(entry.target)?.[0].resize()));
   const again = () => drawn.forEach(([, chart], canvas) => draw(canvas, chart));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  // Pictures do not reflow by themselves: before a page is printed all are drawn in the colours and width of paper.
+  const fit = () => drawn.forEach(([instance]) => instance.resize());
   addEventListener("beforeprint", () => {
+    document.documentElement.dataset.paper = "true";
     document.querySelectorAll(".canvas").forEach((canvas) => draw(canvas, canvas.chart));
+    fit();
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.paper;
+    again();
+    fit();
   });
 
   const MOST_ROWS = 300; // in the table; the download has them all
