@@ -18,12 +18,12 @@ from netsim.report.page.land import Point, Ring, Window, clipped
 
 _TARGET = Path(__file__).resolve().parent.parent / "netsim" / "report" / "page" / "assets" / "land.json"
 _WORLD = Window(-180, -90, 180, 90)
-# Natural Earth's scale, the window, the unit in degrees, and how far (degrees) the outline may be off. An island
-# smaller than the square of four times that is left out.
+# Natural Earth's scale, the window, the width up to which it is shown, the unit, and how far the outline may be off,
+# all in degrees. An island smaller than the square of four times that is left out.
 _LEVELS = (
-    ("110m", _WORLD, 0.05, 0.05),
-    ("50m", _WORLD, 0.01, 0.03),
-    ("10m", Window(107, 17, 124, 34), 0.002, 0.003),
+    ("110m", _WORLD, 360, 0.05, 0.05),
+    ("50m", _WORLD, 120, 0.01, 0.03),
+    ("10m", Window(107, 17, 124, 34), 20, 0.002, 0.003),
 )
 
 
@@ -31,14 +31,16 @@ def main(package: str) -> None:
     """Write land.json from the package's archive."""
     levels = []
     with tarfile.open(package) as archive:
-        for scale, window, unit, tolerance in _LEVELS:
+        for scale, window, widest, unit, tolerance in _LEVELS:
             file = archive.extractfile(f"package/land-{scale}.json")
             assert file is not None
-            rings = [_thinned(ring, tolerance) for ring in clipped(list(_rings(json.load(file))), window)]
+            land = list(_rings(json.load(file)))
+            inside = [clipped(_turned(ring, turn), window) for turn in (-360, 0, 360) for ring in land]
+            rings = [_thinned(ring, tolerance) for ring in inside if ring]
             large = [_steps(ring, unit) for ring in rings if _area(ring) > (4 * tolerance) ** 2]
             kept = [steps for steps in large if len(steps) >= 6]
             bounds = [window.west, window.south, window.east, window.north]
-            levels.append({"window": bounds, "unit_deg": unit, "tolerance_deg": tolerance, "rings": kept})
+            levels.append({"window": bounds, "widest_deg": widest, "unit_deg": unit, "rings": kept})
             print(f"{scale}: {len(kept)} outlines, {sum(map(len, kept)) // 2} points")
     made = {"source": "Natural Earth, public domain, by way of npm world-atlas; see land.NOTICE", "levels": levels}
     _TARGET.write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
@@ -61,7 +63,26 @@ def _rings(topology: dict[str, Any]) -> Iterator[Ring]:
                 points: Ring = []
                 for number in ring:  # ~n is arc n, walked backwards; an arc begins where the one before ended
                     points += (arcs[number] if number >= 0 else arcs[~number][::-1])[:-1]
-                yield points
+                yield _unrolled(points)
+
+
+def _unrolled(ring: Ring) -> Ring:
+    """A ring that goes on beyond 180° where it would jump to −180°; one around a pole is closed there."""
+    unrolled: Ring = []
+    turn = 0
+    for longitude, latitude in ring:
+        if unrolled:
+            step = longitude + turn - unrolled[-1][0]
+            turn -= 360 * round(step / 360)
+        unrolled.append((longitude + turn, latitude))
+    if abs(unrolled[-1][0] - unrolled[0][0]) > 180:
+        pole = 90.0 if unrolled[0][1] > 0 else -90.0
+        unrolled += [(unrolled[-1][0], pole), (unrolled[0][0], pole)]
+    return unrolled
+
+
+def _turned(ring: Ring, turn: float) -> Ring:
+    return [(longitude + turn, latitude) for longitude, latitude in ring]
 
 
 def _thinned(ring: Ring, tolerance: float) -> Ring:

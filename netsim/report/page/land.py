@@ -7,11 +7,17 @@ the coast of China from Hainan to the mouth of the Yangtze. Coordinates are degr
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Point = tuple[float, float]  # longitude, latitude
 Ring = list[Point]
@@ -41,35 +47,32 @@ def outline(window: Window) -> list[list[float]]:
 
     The finest level that knows the whole window and needs no more points than a page can well hold.
     """
-    for box, rings in reversed(_levels()):
-        if not box.holds(window) and box.east - box.west < 360:
+    found: list[Ring] = []
+    for level in reversed(_levels()):
+        if window.east - window.west > level.widest_deg or not (level.whole or level.window.holds(window)):
             continue
-        found = [ring for turn in (-360, 0, 360) for ring in clipped(rings, window, turn)]
+        found = [ring for turn in (-360, 0, 360) for ring in _inside(level.rings, window, turn)]
         if sum(map(len, found)) <= _MOST_POINTS:
             break
     return [[round(degrees, _DIGITS) for point in ring for degrees in point] for ring in found]
 
 
-def clipped(rings: Sequence[Ring], window: Window, turn: float = 0) -> list[Ring]:
-    """What of each ring, turned eastwards by so many degrees, lies in a window (Sutherland and Hodgman, CACM 1974)."""
-    found = []
-    for ring in rings:
-        longitudes, latitudes = zip(*ring, strict=True)
-        if max(longitudes) + turn < window.west or min(longitudes) + turn > window.east:
+def clipped(ring: Ring, window: Window) -> Ring:
+    """What of a ring lies in a window, empty where nothing does (Sutherland and Hodgman, CACM 1974)."""
+    for axis, low, high in ((0, window.west, window.east), (1, window.south, window.north)):
+        ring = _cut(_cut(ring, axis, low, 1), axis, high, -1)
+    return ring
+
+
+def _inside(rings: Sequence[NDArray[np.float64]], window: Window, turn: float) -> Iterator[Ring]:
+    """Rings, turned eastwards by so many degrees, as far as they lie in a window."""
+    for points in rings:
+        (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+        if east + turn < window.west or west + turn > window.east or north < window.south or south > window.north:
             continue
-        if max(latitudes) < window.south or min(latitudes) > window.north:
-            continue
-        inside = [(longitude + turn, latitude) for longitude, latitude in ring]
-        for axis, bound, sign in (
-            (0, window.west, 1),
-            (0, window.east, -1),
-            (1, window.south, 1),
-            (1, window.north, -1),
-        ):
-            inside = _cut(inside, axis, bound, sign)
-        if len(inside) >= 3:
-            found.append(inside)
-    return found
+        ring = clipped([(longitude + turn, latitude) for longitude, latitude in points.tolist()], window)
+        if ring:
+            yield ring
 
 
 def _cut(ring: Ring, axis: int, bound: float, sign: int) -> Ring:
@@ -88,20 +91,28 @@ def _cut(ring: Ring, axis: int, bound: float, sign: int) -> Ring:
     return kept
 
 
+@dataclass(frozen=True)
+class _Level:
+    """Rings as fine as a scale has them: points × (longitude, latitude)."""
+
+    window: Window
+    widest_deg: float
+    rings: list[NDArray[np.float64]]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it knows all of the world."""
+        return self.window.east - self.window.west >= 360
+
+
 @cache
-def _levels() -> list[tuple[Window, list[Ring]]]:
-    """Each level's window and rings, the coarsest first."""
-    levels = []
-    for level in json.loads(_FILE.read_text(encoding="utf-8"))["levels"]:
-        rings = [_decoded(steps, level["unit_deg"]) for steps in level["rings"]]
-        levels.append((Window(*level["window"]), rings))
-    return levels
-
-
-def _decoded(steps: Sequence[int], unit: float) -> Ring:
-    """A ring from its first point and the steps from each to the next, in units."""
-    ring, x, y = [], 0, 0
-    for dx, dy in zip(steps[::2], steps[1::2], strict=True):
-        x, y = x + dx, y + dy
-        ring.append((x * unit, y * unit))
-    return ring
+def _levels() -> list[_Level]:
+    """The coarsest first. A ring is kept as steps from each point to the next, in units."""
+    return [
+        _Level(
+            Window(*level["window"]),
+            level["widest_deg"],
+            [np.cumsum(np.reshape(steps, (-1, 2)), axis=0) * level["unit_deg"] for steps in level["rings"]],
+        )
+        for level in json.loads(_FILE.read_text(encoding="utf-8"))["levels"]
+    ]

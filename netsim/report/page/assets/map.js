@@ -36,6 +36,11 @@
       const high = clamp(width * 0.78, 230, 420);
       return { height: panels.length * (high + GAP) - GAP, boxes: panels.map((_, place) => [0, place * (high + GAP), width, high]) };
     }
+    if (wider(panels[0].window) > 1.3) {
+      const [first, second] = [clamp(width / wider(panels[0].window), 260, 560), clamp(width * 0.26, 200, 300)];
+      const each = (width - GAP * (panels.length - 2)) / (panels.length - 1);
+      return { height: first + GAP + second, boxes: panels.map((_, place) => (place === 0 ? [0, 0, width, first] : [(place - 1) * (each + GAP), first + GAP, each, second])) };
+    }
     const high = clamp(width * 0.56, 380, 600);
     const others = panels.length - 1;
     const left = (width - GAP) * 0.52;
@@ -43,10 +48,13 @@
     return { height: high, boxes: panels.map((_, place) => (place === 0 ? [left + GAP, 0, width - left - GAP, high] : [0, (place - 1) * (each + GAP), left, each])) };
   }
 
+  const squeezed = ([, south, , north]) => Math.cos((Math.min(Math.abs(south + north) / 2, FLATTEST) * Math.PI) / 180);
+  const wider = (window) => (window ? ((window[2] - window[0]) * squeezed(window)) / (window[3] - window[1]) : 1);
+
   // From degrees to pixels within a box: equirectangular, true to scale at the window's middle.
   function projection([west, south, east, north], [x, y, width, height]) {
     const middle = (south + north) / 2;
-    const squeeze = Math.cos((Math.min(Math.abs(middle), FLATTEST) * Math.PI) / 180);
+    const squeeze = squeezed([west, south, east, north]);
     const scale = Math.min(width / ((east - west) * squeeze), height / (north - south));
     return {
       x: (longitude) => x + width / 2 + (longitude - (west + east) / 2) * squeeze * scale,
@@ -110,13 +118,18 @@
       const onMap = panel.window && projection(panel.window, box);
       const here = panel.sites.filter((site) => home[site] === place);
       const most = Math.max(1, ...here.map((site) => members[site].length));
-      const mine = panel.sites.flatMap((site, order) => {
-        if (home[site] !== place) return [];
+      const points = panel.sites.map((site, order) => {
         const turn = (2 * Math.PI * order) / panel.sites.length;
         const ring = panel.sites.length > 1 ? 0.34 : 0;
-        const [cx, cy] = onMap ? [onMap.x(panel.longitudes[order]), onMap.y(map.sites[site].place[0])] : [x + wide * (0.5 + ring * Math.sin(turn)), y + high * (0.5 - ring * Math.cos(turn))];
-        const room = Math.sqrt((wide * high * 0.16) / Math.max(1, here.length)) * Math.sqrt(members[site].length / most);
-        return [{ site, panel: place, x: cx, y: cy, trueX: cx, trueY: cy, ...arrange(members[site].length, room) }];
+        return onMap ? [onMap.x(panel.longitudes[order]), onMap.y(map.sites[site].place[0])] : [x + wide * (0.5 + ring * Math.sin(turn)), y + high * (0.5 - ring * Math.cos(turn))];
+      });
+      const mine = panel.sites.flatMap((site, order) => {
+        if (home[site] !== place) return [];
+        const [cx, cy] = points[order];
+        const nearest = Math.min(...points.flatMap(([px, py], other) => (other === order ? [] : [Math.hypot(px - cx, py - cy)])), Infinity);
+        const share = Math.sqrt(members[site].length / most);
+        const room = Math.min(Math.sqrt((wide * high * 0.1) / Math.max(1, here.length)), Math.max(26, nearest * 0.45), Math.min(wide, high) * 0.3);
+        return [{ site, panel: place, x: cx, y: cy, trueX: cx, trueY: cy, ...arrange(members[site].length, room * share) }];
       });
       apart(mine, box);
       for (const disc of mine) discs[disc.site] = disc;
@@ -128,7 +141,7 @@
   }
 
   // The middle handle of a link's curve; there and back bend to different sides.
-  const handle = (a, b, bend = 0.16) => [(a.x + b.x) / 2 - (b.y - a.y) * bend, (a.y + b.y) / 2 + (b.x - a.x) * bend];
+  const handle = (a, b, bend = 0.09) => [(a.x + b.x) / 2 - (b.y - a.y) * bend, (a.y + b.y) / 2 + (b.x - a.x) * bend];
   const along = (a, [hx, hy], b, share) => {
     const rest = 1 - share;
     return [rest * rest * a.x + 2 * rest * share * hx + share * share * b.x, rest * rest * a.y + 2 * rest * share * hy + share * share * b.y];
@@ -150,7 +163,7 @@
     block.moments.forEach((times, stage) => times.forEach((time, node) => time !== null && happened.push([time, stage, node])));
     happened.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
     const sorted = block.moments.map((times) => times.filter((time) => time !== null).sort((a, b) => a - b));
-    const ends = map.types.map((_, type) => messages.filter((each) => each.type === type && !each.lost).map((each) => each.end).sort((a, b) => a - b));
+    const ends = map.types.map((_, type) => messages.filter((each) => each.type === type).map((each) => each.end).sort((a, b) => a - b));
     const begins = map.types.map((_, type) => messages.filter((each) => each.type === type).map((each) => each.left).sort((a, b) => a - b));
 
     const busy = [[0, 0], ...messages.map((each) => [each.left, each.end]), ...happened.map(([time]) => [time, time])].sort((a, b) => a[0] - b[0]);
@@ -178,7 +191,8 @@
       return b[from] === a[from] ? b[to] : a[to] + ((clamp(value, a[from], b[from]) - a[from]) / (b[from] - a[from])) * (b[to] - a[to]);
     };
     const moments = [...new Set([0, ...happened.map(([time]) => time)])];
-    return { block, messages, happened, sorted, begins, ends, moments, length, total, time: (place) => between(place * length, 1, 0), place: (time) => between(time, 0, 1) / length, work };
+    const when = happened.map(([time]) => time);
+    return { block, messages, happened, when, sorted, begins, ends, moments, length, total, time: (place) => between(place * length, 1, 0), place: (time) => between(time, 0, 1) / length, work };
   }
 
   // How many of an ascending list are not after a moment.
@@ -221,6 +235,7 @@
       stage,
       map.blocks.length ? [controls, el("div", {}, about), line, legend, counts] : [line, legend],
       hover,
+      el("div", { class: "foot" }, delays(map)),
       (map.notes ?? []).map((note) => el("p", { class: "soft", style: "font-size:0.85rem" }, note)),
     );
     parent.append(element);
@@ -241,6 +256,14 @@
       const measured = (of.ways ?? []).some((way) => way.count);
       const what = of.blocks.length ? "Each dot is a message under way, from the moment it has left its sender's uplink until its receiver takes it up; a node fills as it gets on with the block. " : "";
       return `${what}The numbers on the links are median delays one way, ${measured ? "measured from uplink to receiver, over all messages of the run" : "as commanded"}.`;
+    }
+
+    function delays(of) {
+      const columns = ["from", "to", "median delay (ms)", "messages"];
+      const rows = (of.ways ?? []).map((way) => [of.sites[way.from].name, of.sites[way.to].name, way.ms, way.count ?? "commanded"]);
+      if (!rows.length) return null;
+      const details = el("details", {}, el("summary", {}, "Delays between the cities as a table"), netsim.table(columns, rows));
+      return [details, el("button", { type: "button", onclick: () => netsim.download("delays.csv", netsim.csv(columns, rows)) }, "Download CSV")];
     }
 
     // -- pictures
@@ -345,7 +368,10 @@
         // In the middle of what is seen between the two cities.
         const [distance, ends] = [Math.hypot(b.x - a.x, b.y - a.y), a.radius - b.radius];
         const share = distance ? clamp(0.5 + ends / (2 * distance), 0.2, 0.8) : 0.5;
-        tag(pen, texts[0] === texts[1] ? texts[0] : `${texts[0].replace(/ ms$/, "")}–${texts[1]}`, a.x + (b.x - a.x) * share, a.y + (b.y - a.y) * share);
+        // Beside them where there is no room between.
+        const aside = distance - a.radius - b.radius < 26 ? 14 + Math.max(a.radius, b.radius) : 0;
+        const text = texts[0] === texts[1] ? texts[0] : `${texts[0].replace(/ ms$/, "")}–${texts[1]}`;
+        tag(pen, text, a.x + (b.x - a.x) * share + aside, a.y + (b.y - a.y) * share, { align: aside ? "left" : "center" });
       }
     }
 
@@ -510,7 +536,7 @@
     // "+43.2 ms: suzhou-1 is final, 9 of 13 nodes (1 of 4 in suzhou). Under way: 12 Commit."
     function now(time) {
       const nodes = map.nodes.length;
-      const event = shown.happened[until(shown.moments, time) ? lastEvent(time) : -1];
+      const event = shown.happened[until(shown.when, time) - 1];
       let what = `block ${shown.block.height} is proposed by ${map.nodes[shown.block.proposer]}`;
       if (event && event[0] > 0) {
         const [, each, node] = event;
@@ -523,14 +549,13 @@
         if (map.stages[each] === "finalise" && shown.block.quorum_us !== null && time >= shown.block.quorum_us) what += count === nodes ? "" : "; a quorum has it final";
       }
       const flying = map.types.flatMap((type, name) => {
-        const count = until(shown.begins[name], time) - until(shown.ends[name], time) - shown.messages.filter((each) => each.type === name && each.lost && each.end <= time).length;
+        const count = until(shown.begins[name], time) - until(shown.ends[name], time);
         return count > 0 ? [`${number(count)} ${type}`] : [];
       });
       return `+${ms(time)}: ${what}.${flying.length ? ` Under way: ${flying.join(", ")}.` : ""}`;
     }
 
     const phrase = (each) => ({ have: "have the block", finalise: "final" })[map.stages[each]] ?? map.stages[each];
-    const lastEvent = (time) => until(shown.happened.map(([at]) => at), time) - 1;
 
     const many = map.sites.length > 12;
     let cells = [];
