@@ -71,7 +71,7 @@ def cities(header: Header, graph: nx.Graph[Any]) -> dict[str, Any]:
         "validators": list(header.validators),
         "byzantine": list(header.byzantine),
         "quorum": header.quorum,
-        "sites": [{"name": site, "place": places.get(site)} for site in header.sites],
+        "sites": [{"name": site, "place": list(places[site]) if site in places else None} for site in header.sites],
         "panels": panels(located, [number for number in range(len(header.sites)) if number not in located]),
     }
 

@@ -208,6 +208,12 @@
 
   // ---- the map -----------------------------------------------------------------------------------------------------
 
+  // The map as a page of its own.
+  netsim.pages.map = (main, data) => {
+    main.append(el("h1", {}, data.title));
+    netsim.map(main, data.map);
+  };
+
   netsim.map = (parent, map) => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
     const canvas = el("canvas", { role: "img", style: "display:block;width:100%;border-radius:6px;touch-action:manipulation" });
