@@ -18,7 +18,7 @@ import numpy as np
 from netsim.measure.blocks import Blocks, join, positions
 from netsim.measure.dist import rank
 from netsim.measure.events import BLOCK, DETAIL, KIND, MESSAGE, NEVER, NODE, PEER, TIME, Events
-from netsim.trace import KINDS, PARTS, Trace
+from netsim.trace import KINDS, PARTS, Fault, Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +52,13 @@ class Journey:
     messages: NDArray[np.int64]
     sent: int
     moments: Mapping[str, NDArray[np.int64]]
+    down: tuple[int, ...]  # nodes that were not up when it was proposed
+
+    def meets(self, fault: Fault) -> bool:
+        """Whether a fault lasts at any time between the proposal and the last that happened to the block."""
+        times = np.concatenate([self.messages[:, TAKEN_UP], *self.moments.values()])
+        last = int(times[times != NEVER].max(initial=0))
+        return fault.start_ns <= self.proposed_ns + last and fault.end_ns > self.proposed_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,11 @@ class Way:
 class Journeys:
     """The journeys of a run: the first blocks, the slowest, and the one with the median time to finality."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, events: Events | None = None, blocks: Blocks | None = None) -> None:
+        """`events` and `blocks` of the same trace, where the caller has them already."""
         self.header = trace.header
-        self.events = Events(trace)
-        self.blocks: Blocks = join(self.events)
+        self.events = Events(trace) if events is None else events
+        self.blocks = join(self.events) if blocks is None else blocks
         self._hops = trace.hops
 
     @property
@@ -80,11 +88,18 @@ class Journeys:
 
     @cached_property
     def stages(self) -> list[str]:
-        """What `moments` tell of: "have", the protocol's own kinds that name a block, "finalise"."""
-        rows = self.events.rows
-        about = np.unique(rows[rows[:, BLOCK] != 0, KIND]).tolist()
-        own = [kind for code, kind in enumerate(self.header.kinds) if kind not in KINDS and code in about]
-        return ["have", *own, "finalise"]
+        """What `moments` tell of: "have", what the protocol records of a block on its way, "finalise"."""
+        return ["have", *(kind for kind in self.header.kinds if kind not in KINDS and self._leads(kind)), "finalise"]
+
+    def _leads(self, kind: str) -> bool:
+        """Whether rows of a kind are about blocks, and mostly stand before the block is final at the same node."""
+        made, nodes = self.blocks.finalisations, len(self.header.nodes)
+        rows = self.events.of(kind)
+        rows = rows[np.isin(rows[:, BLOCK], self.blocks.ids)]
+        pair = positions(self.blocks.ids, rows[:, BLOCK]) * nodes + rows[:, NODE]
+        final = positions(made.block * nodes + made.node, pair)
+        before = (final < 0) | (rows[:, TIME] <= made.time_ns[final]) if len(made.block) else np.ones(len(rows), bool)
+        return bool(before.sum() * 2 > len(rows))
 
     @cached_property
     def chosen(self) -> dict[int, tuple[str, ...]]:
@@ -135,6 +150,7 @@ class Journeys:
                 quorum_ns=_since(blocks.quorum_ns[place : place + 1], proposed).item(),
                 messages=messages[_thin(messages, most)],
                 sent=len(messages),
+                down=self._down(proposed),
                 moments={stage: _since(times, proposed) for stage, times in zip(self.stages, at, strict=True)},
             )
 
@@ -158,6 +174,22 @@ class Journeys:
             Way(name // sites, name % sites, int(took[start + rank(50, count)]), count)
             for name, start, count in zip(names.tolist(), starts.tolist(), counts.tolist(), strict=True)
         ]
+
+    @cached_property
+    def _outages(self) -> list[tuple[int, int, int]]:
+        """Node, from, until: when it was not up, before its first start included."""
+        found = []
+        changes = self.events.rows[self.events.is_kind("start") | self.events.is_kind("crash")]
+        since = dict.fromkeys(range(len(self.header.nodes)), 0)  # down since then; NEVER: it is up
+        started = self.header.kinds.index("start")
+        for time, node, kind in changes[:, [TIME, NODE, KIND]].tolist():
+            if kind == started and since[node] < time:
+                found.append((node, since[node], time))
+            since[node] = NEVER if kind == started else time
+        return found + [(node, begin, NEVER) for node, begin in since.items() if 0 < begin < NEVER]
+
+    def _down(self, time: int) -> tuple[int, ...]:
+        return tuple(sorted(node for node, begin, end in self._outages if begin <= time < end))
 
     def _moments(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """When it was, by place, stage and node; the proposer has its block when it proposes it."""

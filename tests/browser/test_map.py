@@ -55,7 +55,7 @@ def show(page: Page, folder: Path, told: Story, network: nx.Graph[int] | None = 
 
 def picture(page: Page) -> str:
     """The canvas as data, to tell one picture from another."""
-    return str(page.evaluate("document.querySelector('#map canvas').toDataURL()"))
+    return str(page.evaluate("document.querySelector('.map canvas').toDataURL()"))
 
 
 def now(page: Page) -> str:
@@ -83,7 +83,7 @@ def test_the_slider_the_buttons_and_the_legend(page: Page, tmp_path: Path) -> No
     assert page.get_attribute("[aria-label^=Time]", "aria-valuetext") == now(page).split(":")[0]
     page.click("[aria-label='Next block']")
     assert now(page).startswith("+0.00 ms: block 2 is proposed")
-    assert "Block 2 (" in page.inner_text("#map")
+    assert "Block 2 (" in page.inner_text(".map")
     page.click("[aria-label='Next block']")  # after the last comes the first
     assert now(page).startswith("+0.00 ms: block 1 is proposed")
     page.click("[aria-label='Previous block']")
@@ -100,7 +100,7 @@ def test_the_slider_the_buttons_and_the_legend(page: Page, tmp_path: Path) -> No
 
 def test_by_keys(page: Page, tmp_path: Path) -> None:
     show(page, tmp_path, story())
-    page.focus("#map [role=group]")
+    page.focus(".map [role=group]")
     moments = []
     for _ in range(3):
         page.keyboard.press("ArrowRight")
@@ -120,7 +120,7 @@ def test_by_keys(page: Page, tmp_path: Path) -> None:
 def test_what_a_node_is_when_it_is_touched(page: Page, tmp_path: Path) -> None:
     alone = Story(nodes=["alone"], node_sites=[0], sites=["shenzhen"], validators=[0], quorum=1)
     show(page, tmp_path, alone.decide(1, 100, (50,)), graph(1))
-    box = page.locator("#map [role=img]").bounding_box()
+    box = page.locator(".map [role=img]").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert page.inner_text(".map-node").startswith("alone, shenzhen: has the block +0.00 ms, final +50.0 ms")
@@ -159,11 +159,11 @@ def test_names_are_text(page: Page, tmp_path: Path) -> None:
 
 def test_other_levels_and_no_blocks_say_so(page: Page, tmp_path: Path) -> None:
     show(page, tmp_path, Story(level="blocks").decide(1, 100))
-    assert "level blocks" in page.inner_text("#map")
+    assert "level blocks" in page.inner_text(".map")
     page.locator("[aria-label^=Time]").fill("1000")
     assert "4 of 4 in all" in now(page)
     show(page, tmp_path, Story())
-    assert "No block was proposed" in page.inner_text("#map")
+    assert "No block was proposed" in page.inner_text(".map")
     assert page.locator("[aria-label=Play]").count() == 0
 
 

@@ -67,6 +67,28 @@ def test_moments_of_every_node() -> None:
     assert journey.why == ("median", "slowest", "first")
 
 
+def test_what_comes_after_finality_is_no_stage_on_the_way_to_it() -> None:
+    story = Story(kinds=[*NAMES, "stable", "prepared"]).decide(1, 100, (60, 70, 80, 90))
+    for kind, after in (("stable", (65, 75, 85, 85)), ("prepared", (40, 50, 60, 95))):
+        for node, delay in enumerate(after):
+            story.rows.append([ns(100 + delay), node, story.header.kinds.index(kind), 1, 1, 0, -1, -1, 0, -1, 0])
+    assert Journeys(story.trace()).stages == ["have", "prepared", "finalise"]
+
+
+def test_nodes_that_are_down_and_the_faults_of_the_time() -> None:
+    story = Story()
+    for node, at in ((0, 0), (1, 0), (2, 0), (3, 2500)):  # node 3 joins later
+        story.row("start", node, at)
+    story.row("crash", 1, 1500).row("start", 1, 2200).row("crash", 2, 3500)
+    for height in (1, 2, 3, 4):
+        story.decide(height, 1000 * height)
+    story.fault("partition", 1990, 2010).fault("block", 3060, 4000).fault("degrade", 3061, 3990)
+    shown = list(Journeys(story.trace()).all())
+    assert [journey.down for journey in shown] == [(3,), (1, 3), (), (2,)]
+    kinds = [[fault.kind for fault in story.header.faults if journey.meets(fault)] for journey in shown]
+    assert kinds == [[], ["partition"], ["block"], []]  # the end of a fault is not in it
+
+
 def test_the_first_the_slowest_and_the_median_are_shown() -> None:
     story = Story(duration_ns=ns(60_000))
     latencies = {height: 40 + (7 * height) % 50 for height in range(1, 51)}  # each once

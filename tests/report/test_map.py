@@ -117,12 +117,15 @@ def test_the_pacific_is_not_cut_in_two() -> None:
     west, _, east, _ = whole["window"]
     assert west < 139.69
     assert 286 < east < west + 360
+    assert is_land(whole["land"], 39.0, 250.0)
+    (round_the_world,) = panels({number: (0.0, number * 36.0 - 180) for number in range(10)}, [])
+    assert round_the_world["land"]
 
 
 places = st.tuples(st.floats(-89, 89), st.floats(-180, 180))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.dictionaries(st.integers(0, 9), places, min_size=1, max_size=8))
 def test_every_city_is_within_the_panels_that_have_it(located: dict[int, tuple[float, float]]) -> None:
     made = panels(located, [])

@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from netsim.measure.causes import name as block_name
-from netsim.measure.events import NEVER
+from netsim.measure.events import NEVER, Events
 from netsim.measure.journeys import FROM, LEFT, LOST, TAKEN_UP, TO, TYPE, Journey, Journeys
 from netsim.report.layout import great_circle_km
 from netsim.report.page.land import Window, outline
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from netsim.measure.blocks import Blocks
     from netsim.trace import Header, Trace
 
 Place = tuple[float, float]  # latitude, longitude, degrees
@@ -42,9 +43,14 @@ _NO_MESSAGES = (
 )
 
 
-def document(trace: Trace, graph: nx.Graph[Any]) -> dict[str, Any]:
-    """The map of a run; its nodes' places and commanded delays come from its graph (see `Network.graph`)."""
-    journeys = Journeys(trace)
+def document(
+    trace: Trace, graph: nx.Graph[Any], events: Events | None = None, blocks: Blocks | None = None
+) -> dict[str, Any]:
+    """The map of a run; its nodes' places and commanded delays come from its graph (see `Network.graph`).
+
+    `events` and `blocks` of the same trace, where the caller has them already.
+    """
+    journeys = Journeys(trace, events, blocks)
     shown = list(journeys.all())
     types = sorted({int(tag) for journey in shown for tag in journey.messages[:, TYPE]})
     return {
@@ -52,7 +58,7 @@ def document(trace: Trace, graph: nx.Graph[Any]) -> dict[str, Any]:
         "ways": _ways(journeys, graph),
         "types": [trace.header.messages.get(tag, f"message of type {tag}") for tag in types],
         "stages": journeys.stages,
-        "blocks": [_block(journey, types) for journey in shown],
+        "blocks": [_block(journey, types, trace.header) for journey in shown],
         "total": int(journeys.blocks.timed.sum()),
         "notes": list(_notes(journeys, shown)),
     }
@@ -99,10 +105,11 @@ def panels(located: Mapping[int, Place], lost: Sequence[int]) -> list[dict[str, 
 def _panel(sites: Sequence[int], located: Mapping[int, Place], longitudes: Mapping[int, float]) -> dict[str, Any]:
     shown = _window([longitudes[site] for site in sites], [located[site][0] for site in sites])
     extent = max(shown.east - shown.west, shown.north - shown.south)
+    beyond = min(_BEYOND * extent, (360 - (shown.east - shown.west)) / 2)  # once around at most
     land = Window(
-        max(shown.west - _BEYOND * extent, shown.east - 360),
+        shown.west - beyond,
         max(shown.south - _BEYOND * extent, -90.0),
-        min(shown.east + _BEYOND * extent, shown.west + 360),
+        shown.east + beyond,
         min(shown.north + _BEYOND * extent, 90.0),
     )
     return {
@@ -166,7 +173,7 @@ def _ways(journeys: Journeys, graph: nx.Graph[Any]) -> list[dict[str, Any]]:
     return [found[pair] for pair in sorted(found) if -1 not in pair]
 
 
-def _block(journey: Journey, types: Sequence[int]) -> dict[str, Any]:
+def _block(journey: Journey, types: Sequence[int], header: Header) -> dict[str, Any]:
     """Times in µs since the proposal; None for what did not happen.
 
     A message is five numbers: its type, from, to, µs since the message before left, µs under way; where it was lost,
@@ -195,6 +202,8 @@ def _block(journey: Journey, types: Sequence[int]) -> dict[str, Any]:
         "why": list(journey.why),
         "sent": journey.sent,
         "messages": [number for row in rows for number in row],
+        "down": list(journey.down),
+        "faults": list(dict.fromkeys(fault.says for fault in header.faults if journey.meets(fault))),
         "moments": [_moments(times) for times in journey.moments.values()],
     }
 

@@ -33,8 +33,14 @@
   function boxes(panels, width) {
     if (panels.length === 1) return { height: clamp(width * 0.62, 260, 600), boxes: [[0, 0, width, clamp(width * 0.62, 260, 600)]] };
     if (width < NARROW) {
-      const high = clamp(width * 0.78, 230, 420);
-      return { height: panels.length * (high + GAP) - GAP, boxes: panels.map((_, place) => [0, place * (high + GAP), width, high]) };
+      let top = -GAP;
+      const stacked = panels.map(({ window }) => {
+        const high = window ? clamp((width * 0.9) / Math.max(1, wider(window)), 230, 420) : 180;
+        const box = [0, top + GAP, width, high];
+        top += GAP + high;
+        return box;
+      });
+      return { height: top, boxes: stacked };
     }
     if (wider(panels[0].window) > 1.3) {
       const [first, second] = [clamp(width / wider(panels[0].window), 260, 560), clamp(width * 0.26, 200, 300)];
@@ -186,7 +192,8 @@
     length += work * 0.06; // the last moments are seen to the end
     knots.push([total + work * 0.06, length]);
     const between = (value, from, to) => {
-      const next = Math.max(1, knots.findIndex((knot) => knot[from] >= value));
+      const found = knots.findIndex((knot) => knot[from] >= value);
+      const next = found < 0 ? knots.length - 1 : Math.max(1, found);
       const [a, b] = [knots[next - 1] ?? knots[0], knots[next] ?? knots.at(-1)];
       return b[from] === a[from] ? b[to] : a[to] + ((clamp(value, a[from], b[from]) - a[from]) / (b[from] - a[from])) * (b[to] - a[to]);
     };
@@ -216,6 +223,7 @@
 
   netsim.map = (parent, map) => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
+    const dark = matchMedia("(prefers-color-scheme: dark)");
     const canvas = el("canvas", { role: "img", style: "display:block;width:100%;border-radius:6px;touch-action:manipulation" });
     const line = el("p", { class: "map-now", role: "status", "aria-live": "polite", style: "min-height:3em;color:var(--text);font-variant-numeric:tabular-nums" });
     const about = el("span", { class: "soft" });
@@ -225,18 +233,20 @@
     const slider = el("input", { type: "range", min: 0, max: 1000, step: 1, value: 0, "aria-label": "Time since the proposal", style: "flex:1 1 160px;padding:0;min-width:80px" });
     const play = el("button", { type: "button", "aria-label": "Play" }, "▶ Play");
     const speed = el("select", { "aria-label": "Speed" }, [0.25, 0.5, 1, 2, 4].map((each) => el("option", { value: each, selected: each === 1 }, `${each} ×`)));
+    const slowest = Math.max(...map.blocks.map((block) => block.quorum_us ?? 0));
+    const known = (block) => (block.why.includes("median") ? " · median" : block.quorum_us === slowest ? " · slowest" : "");
     const choice = el(
       "select",
-      { "aria-label": "Block", style: "max-width:100%" },
-      map.blocks.map((block, place) => el("option", { value: place }, `Block ${block.height} · ${block.quorum_us === null ? "not final" : ms(block.quorum_us)}${block.why.length ? ` · ${block.why.join(", ")}` : ""}`)),
+      { "aria-label": "Block", style: "flex:1 1 auto;min-width:0" },
+      map.blocks.map((block, place) => el("option", { value: place }, `Block ${block.height} · ${block.quorum_us === null ? "not final" : ms(block.quorum_us)}${known(block)}`)),
     );
-    const previous = el("button", { type: "button", "aria-label": "Previous block" }, "‹ Previous");
-    const next = el("button", { type: "button", "aria-label": "Next block" }, "Next ›");
-    const controls = el("div", { class: "map-controls", style: "display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:10px 0 6px" }, play, slider, speed, previous, choice, next);
+    const previous = el("button", { type: "button", "aria-label": "Previous block", title: "Previous block" }, "‹");
+    const next = el("button", { type: "button", "aria-label": "Next block", title: "Next block" }, "›");
+    const controls = el("div", { class: "map-controls", style: "display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:10px 0 6px" }, play, slider, speed, el("span", { style: "display:flex;gap:8px;min-width:0" }, previous, choice, next));
     const stage = el("div", { tabindex: 0, role: "group", "aria-label": "Map of the run. Space plays and pauses, left and right step through the moments, page up and page down change the block.", style: "border-radius:6px" }, canvas);
     const element = el(
       "figure",
-      { id: "map", class: "wide map" },
+      { class: "wide map" },
       el("figcaption", {}, el("h3", {}, "The map: how a block travels"), el("p", {}, says(map))),
       stage,
       map.blocks.length ? [controls, el("div", {}, about), line, legend, counts] : [line, legend],
@@ -249,8 +259,8 @@
     let layout = null;
     let back = null; // the land and the links, drawn once for each size and colour scheme
     let colours = {};
-    let current = 0; // the block
-    let shown = map.blocks.length ? journey(map, map.blocks[0]) : null;
+    let current = Math.max(0, map.blocks.findIndex((block) => block.why.includes("median")));
+    let shown = map.blocks.length ? journey(map, map.blocks[current]) : null;
     let place = 0; // on the slider, 0 … 1
     let playing = false;
     let before = 0; // when the last picture was drawn, ms
@@ -480,11 +490,12 @@
     }
 
     const traitors = new Set(map.byzantine ?? []);
+    const isDown = (node) => (shown ? shown.block.down.includes(node) : told.get(node) === "down");
 
     function drawNodes(pen, time) {
       const last = map.stages.indexOf("finalise");
       layout.nodes.forEach((node, name) => {
-        mark(pen, node.x, node.y, node.r, reached(name, time), { byzantine: traitors.has(name), down: told.get(name) === "down" });
+        mark(pen, node.x, node.y, node.r, reached(name, time), { byzantine: traitors.has(name), down: isDown(name) });
         const final = shown && last >= 0 ? shown.block.moments[last][name] : null;
         const since = final === null ? -1 : (time - final) / (shown.work * PULSE);
         if (since >= 0 && since < 1) {
@@ -531,7 +542,7 @@
         pen.fill();
         if (size > 2) {
           pen.lineWidth = 0.8;
-          pen.strokeStyle = colours.paper;
+          pen.strokeStyle = dark.matches ? colours.text : colours.paper;
           pen.stroke();
         }
       }
@@ -607,6 +618,7 @@
         return el("span", {}, sample, ...words);
       };
       const items = [key((pen) => mark(pen, 8, 8, 5.5, -1), "waits"), ...map.stages.map((each, at) => key((pen) => mark(pen, 8, 8, 5.5, at), said(each)))];
+      if (!shown || shown.block.down.length) items.push(key((pen) => mark(pen, 8, 8, 5.5, -1, { down: true }), "down"));
       if (traitors.size) items.push(key((pen) => mark(pen, 8, 8, 5, -1, { byzantine: true }), "Byzantine"));
       if (shown) {
         items.push(key((pen) => { mark(pen, 8, 8, 4, -1); pen.beginPath(); pen.arc(8, 8, 7, 0, 2 * Math.PI); pen.strokeStyle = colours.text; pen.stroke(); }, "proposer"));
@@ -623,9 +635,10 @@
         });
         if (shown.messages.some((each) => each.lost)) items.push(key((pen) => stroke(pen, [[4, 4, 12, 12], [4, 12, 12, 4]], css("--bad"), 2), "lost"));
         const block = shown.block;
-        about.textContent = `Block ${block.height} (${block.name.slice(0, 8)}), ${plural(block.transactions, "transaction")}, proposed by ${map.nodes[block.proposer]} at ${number(block.proposed_ms / 1000)} s; ${block.quorum_us === null ? "not final at a quorum before the end" : `final at a quorum after ${ms(block.quorum_us)}`}.`;
+        about.textContent = `Block ${block.height} (${block.name.slice(0, 8)}), ${plural(block.transactions, "transaction")}, proposed by ${map.nodes[block.proposer]} at ${number(block.proposed_ms / 1000)} s; ${block.quorum_us === null ? "not final at a quorum before the end" : `final at a quorum after ${ms(block.quorum_us)}`}.${block.faults.length ? ` Meanwhile: ${block.faults.join("; ")}.` : ""}`;
       }
       legend.replaceChildren(...items);
+      choice.value = String(current);
     }
 
     // -- playing
@@ -680,7 +693,6 @@
     function block(name) {
       current = (name + map.blocks.length) % map.blocks.length;
       shown = journey(map, map.blocks[current]);
-      choice.value = String(current);
       describe();
       at(0);
     }
@@ -723,7 +735,7 @@
         if (distance < nearest) [best, nearest] = [name, distance];
       });
       if (best < 0) return;
-      const roles = [map.validators && !map.validators.includes(best) ? "follower" : "", traitors.has(best) ? "Byzantine" : ""].filter(Boolean);
+      const roles = [map.validators && !map.validators.includes(best) ? "follower" : "", traitors.has(best) ? "Byzantine" : "", isDown(best) ? "down" : ""].filter(Boolean);
       const moments = shown ? map.stages.map((each, at) => `${said(each)} ${shown.block.moments[at][best] === null ? "never" : `+${ms(shown.block.moments[at][best])}`}`) : [told.get(best) ?? "waits"];
       hover.textContent = `${map.nodes[best]}${roles.length ? ` (${roles.join(", ")})` : ""}, ${map.sites[map.node_sites[best]].name}: ${moments.join(", ")}`;
     }
@@ -736,7 +748,7 @@
       tell();
     };
     new ResizeObserver(() => layout?.width !== stage.clientWidth && redraw()).observe(stage);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    dark.addEventListener("change", redraw);
     addEventListener("beforeprint", redraw);
     redraw();
     table();
