@@ -13,6 +13,7 @@
   const SECONDS = 10; // that a journey takes at speed 1
   const FLATTEST = 70; // degrees, as in map.py
   const PULSE = 0.05; // of a journey: how long the ring around a node that is final, and the cross of a loss, stand
+  const MOST_ROWS = 300; // of a table; the download has them all
   const STAGES = ["#56b4e9", "#e69f00", "#cc79a7", "#8a7f00"]; // has the block, and the protocol's own
   const FINAL = "#009e73";
   const SAYS = { have: "has the block", finalise: "final" };
@@ -244,6 +245,7 @@
     const next = el("button", { type: "button", "aria-label": "Next block", title: "Next block" }, "›");
     const controls = el("div", { class: "map-controls", style: "display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:10px 0 6px" }, play, slider, speed, el("span", { style: "display:flex;gap:8px;min-width:0" }, previous, choice, next));
     const stage = el("div", { tabindex: 0, role: "group", "aria-label": "Map of the run. Space plays and pauses, left and right step through the moments, page up and page down change the block.", style: "border-radius:6px" }, canvas);
+    const nodesOf = el("div", { style: "display:contents" });
     const element = el(
       "figure",
       { class: "wide map" },
@@ -251,6 +253,7 @@
       stage,
       map.blocks.length ? [controls, el("div", {}, about), line, legend, counts] : [line, legend],
       hover,
+      map.blocks.length ? el("div", { class: "foot" }, nodesOf) : null,
       el("div", { class: "foot" }, delays(map)),
       (map.notes ?? []).map((note) => el("p", { class: "soft", style: "font-size:0.85rem" }, note)),
     );
@@ -265,6 +268,7 @@
     let playing = false;
     let before = 0; // when the last picture was drawn, ms
     const told = new Map(); // node → state, without a journey
+    let waiting = 0; // a picture of what was told is asked for
 
     const hidden = new Set(); // types of messages that are not drawn
 
@@ -280,6 +284,26 @@
       if (!rows.length) return null;
       const details = el("details", {}, el("summary", {}, "Delays between the cities as a table"), netsim.table(columns, rows));
       return [details, el("button", { type: "button", onclick: () => netsim.download("delays.csv", netsim.csv(columns, rows)) }, "Download CSV")];
+    }
+
+    // The block in words and figures: when each node had what, and every message that is shown.
+    function inFigures() {
+      const of = shown.block;
+      const columns = ["node", "city", ...map.stages.map((each) => `${said(each)} (ms)`)];
+      const rows = () => map.nodes.map((name, node) => [name, map.sites[map.node_sites[node]].name, ...of.moments.map((times) => (times[node] === null ? null : times[node] / 1000))]);
+      const details = el("details", {}, el("summary", {}, `Block ${of.height}, node by node, as a table`));
+      details.addEventListener("toggle", () => {
+        if (!details.open || details.children.length > 1) return;
+        details.append(netsim.table(columns, rows().slice(0, MOST_ROWS)));
+        if (map.nodes.length > MOST_ROWS) details.append(el("p", {}, `The first ${MOST_ROWS} of ${number(map.nodes.length)} nodes; the download has all.`));
+      });
+      const save = (name, ...table) => netsim.download(`block-${of.height}-${name}.csv`, netsim.csv(...table));
+      const messages = () => shown.messages.map((each) => [map.types[each.type], map.nodes[each.from], map.nodes[each.to], each.left / 1000, each.end / 1000, each.lost ? "lost" : ""]);
+      nodesOf.replaceChildren(
+        details,
+        el("button", { type: "button", onclick: () => save("nodes", columns, rows()) }, "Nodes CSV"),
+        shown.messages.length ? el("button", { type: "button", onclick: () => save("messages", ["message", "from", "to", "left (ms)", "taken up (ms)", "lost"], messages()) }, "Messages CSV") : "",
+      );
     }
 
     // -- pictures
@@ -492,60 +516,79 @@
     const traitors = new Set(map.byzantine ?? []);
     const isDown = (node) => (shown ? shown.block.down.includes(node) : told.get(node) === "down");
 
+    // A picture of many nodes is drawn in a few strokes: all small ones that look the same are one path.
     function drawNodes(pen, time) {
       const last = map.stages.indexOf("finalise");
+      const same = new Map();
       layout.nodes.forEach((node, name) => {
-        mark(pen, node.x, node.y, node.r, reached(name, time), { byzantine: traitors.has(name), down: isDown(name) });
+        const each = reached(name, time);
+        const way = { byzantine: traitors.has(name), down: isDown(name) };
+        if (node.r >= 4 || way.byzantine || way.down) mark(pen, node.x, node.y, node.r, each, way);
+        else if (same.has(each)) same.get(each).push(node);
+        else same.set(each, [node]);
         const final = shown && last >= 0 ? shown.block.moments[last][name] : null;
         const since = final === null ? -1 : (time - final) / (shown.work * PULSE);
-        if (since >= 0 && since < 1) {
-          pen.globalAlpha = 1 - since;
-          pen.beginPath();
-          pen.arc(node.x, node.y, node.r + 2 + since * 9, 0, 2 * Math.PI);
-          pen.strokeStyle = FINAL;
-          pen.lineWidth = 2;
-          pen.stroke();
-          pen.globalAlpha = 1;
-        }
-        if (shown?.block.proposer === name) {
-          pen.beginPath();
-          pen.arc(node.x, node.y, node.r + 3, 0, 2 * Math.PI);
-          pen.strokeStyle = colours.text;
-          pen.lineWidth = 1.5;
-          pen.stroke();
-        }
+        if (since >= 0 && since < 1) ring(pen, node, node.r + 2 + since * 9, FINAL, 1 - since);
       });
+      same.forEach((nodes, each) => {
+        dots(pen, nodes, each < 0 ? colours.soft : colours.text, 0.6, fill(each));
+      });
+      const proposer = shown && layout.nodes[shown.block.proposer];
+      if (proposer) ring(pen, proposer, proposer.r + 3, colours.text, 1);
+    }
+
+    function ring(pen, { x, y }, radius, colour, alpha) {
+      pen.globalAlpha = alpha;
+      pen.beginPath();
+      pen.arc(x, y, radius, 0, 2 * Math.PI);
+      pen.strokeStyle = colour;
+      pen.lineWidth = 1.8;
+      pen.stroke();
+      pen.globalAlpha = 1;
+    }
+
+    function dots(pen, points, edge, width, inside) {
+      pen.beginPath();
+      for (const { x, y, r } of points) {
+        pen.moveTo(x + r, y);
+        pen.arc(x, y, r, 0, 2 * Math.PI);
+      }
+      pen.fillStyle = inside;
+      pen.fill();
+      if (!width) return;
+      pen.strokeStyle = edge;
+      pen.lineWidth = width;
+      pen.stroke();
     }
 
     function drawMessages(pen, time) {
       const linger = shown.work * PULSE;
-      const size = shown.messages.length > 1500 ? 2 : 3.2;
+      const r = shown.messages.length > 1500 ? 2 : 3.2;
+      const heads = map.types.map(() => []);
+      const tails = map.types.map(() => []);
+      const crosses = [];
       for (const message of shown.messages) {
         if (message.left > time) break;
         if (hidden.has(message.type) || message.end + (message.lost ? linger : 0) < time) continue;
         const [a, b] = [layout.nodes[message.from], layout.nodes[message.to]];
         const middle = handle(a, b);
         const share = message.end > message.left ? Math.min(1, (time - message.left) / (message.end - message.left)) : 1;
-        const [x, y] = along(a, middle, b, message.lost ? share * 0.85 : share);
-        const colour = palette[message.type % palette.length];
+        const [x, y] = along(a, middle, b, message.lost ? share * 0.85 : share); // what is lost does not arrive
         if (message.lost && share >= 1) {
-          stroke(pen, [[x - 4, y - 4, x + 4, y + 4], [x - 4, y + 4, x + 4, y - 4]], css("--bad"), 2);
+          crosses.push([x - 4, y - 4, x + 4, y + 4], [x - 4, y + 4, x + 4, y - 4]);
           continue;
         }
-        const [tx, ty] = along(a, middle, b, Math.max(0, (message.lost ? share * 0.85 : share) - 0.07));
-        pen.globalAlpha = 0.45;
-        stroke(pen, [[tx, ty, x, y]], colour, size * 0.8);
-        pen.globalAlpha = 1;
-        pen.beginPath();
-        pen.arc(x, y, size, 0, 2 * Math.PI);
-        pen.fillStyle = colour;
-        pen.fill();
-        if (size > 2) {
-          pen.lineWidth = 0.8;
-          pen.strokeStyle = dark.matches ? colours.text : colours.paper;
-          pen.stroke();
-        }
+        heads[message.type].push({ x, y, r });
+        tails[message.type].push([...along(a, middle, b, Math.max(0, (message.lost ? share * 0.85 : share) - 0.07)), x, y]);
       }
+      map.types.forEach((_, type) => {
+        const colour = palette[type % palette.length];
+        pen.globalAlpha = 0.45;
+        stroke(pen, tails[type], colour, r * 0.8);
+        pen.globalAlpha = 1;
+        dots(pen, heads[type], dark.matches ? colours.text : colours.paper, r > 2 ? 0.8 : 0, colour);
+      });
+      stroke(pen, crosses, css("--bad"), 2);
     }
 
     // -- words
@@ -637,6 +680,7 @@
         const block = shown.block;
         about.textContent = `Block ${block.height} (${block.name.slice(0, 8)}), ${plural(block.transactions, "transaction")}, proposed by ${map.nodes[block.proposer]} at ${number(block.proposed_ms / 1000)} s; ${block.quorum_us === null ? "not final at a quorum before the end" : `final at a quorum after ${ms(block.quorum_us)}`}.${block.faults.length ? ` Meanwhile: ${block.faults.join("; ")}.` : ""}`;
       }
+      if (shown) inFigures();
       legend.replaceChildren(...items);
       choice.value = String(current);
     }
@@ -759,8 +803,8 @@
       block: (name) => map.blocks.length && block(name),
       seek: (time) => shown && at(shown.place(time)),
       tell: (node, state) => {
+        if (!waiting) waiting = requestAnimationFrame(() => ((waiting = 0), draw())); // many are told at once
         told.set(node, state);
-        draw();
       },
     };
   };
