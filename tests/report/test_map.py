@@ -168,6 +168,9 @@ def test_what_is_left_out_is_said() -> None:
     assert document(Story().trace(), graph())["notes"] == ["No block was proposed in this run."]
     (note,) = document(Story(level="blocks").decide(1, 100).trace(), graph())["notes"]
     assert "level blocks" in note
+    assert document(Story().propose(1, 100).trace(), graph())["notes"] == [
+        "No block became final; the first of 1 are shown."
+    ]
     story = Story(duration_ns=ns(1e6))
     for height in range(1, 41):
         story.decide(height, 1000 * height)

@@ -30,6 +30,8 @@ Place = tuple[float, float]  # latitude, longitude, degrees
 
 _CLOSE = 0.12  # of the greatest extent: cities that are nearer than that to each other share a panel
 _MOST_INSETS = 3
+_MOST_GROUPED = 300  # sites: more fill the map, and none of them is enlarged
+_MOST_WAYS = 600  # links between sites that a map can show
 _LEAST_KM = 180  # across a panel: less shows no coast by which to know the place
 _MARGIN = 0.16  # of the extent, around the outermost cities
 _BEYOND = 1.0  # of the extent, to each side: the land that a panel of another shape than the window shows
@@ -52,15 +54,15 @@ def document(
     """
     journeys = Journeys(trace, events, blocks)
     shown = list(journeys.all())
+    ways = _ways(journeys, graph)
     types = sorted({int(tag) for journey in shown for tag in journey.messages[:, TYPE]})
     return {
         **cities(trace.header, graph),
-        "ways": _ways(journeys, graph),
+        "ways": ways,
         "types": [trace.header.messages.get(tag, f"message of type {tag}") for tag in types],
         "stages": journeys.stages,
         "blocks": [_block(journey, types, trace.header) for journey in shown],
-        "total": int(journeys.blocks.timed.sum()),
-        "notes": list(_notes(journeys, shown)),
+        "notes": list(_notes(journeys, shown, len(ways))),
     }
 
 
@@ -141,6 +143,8 @@ def _unrolled(located: Mapping[int, Place]) -> dict[int, float]:
 
 def _groups(located: Mapping[int, Place]) -> list[list[int]]:
     """Sites that lie close together, by single linkage."""
+    if len(located) > _MOST_GROUPED:
+        return []
     distances = {(a, b): great_circle_km(located[a], located[b]) for a, b in combinations(located, 2)}
     near = _CLOSE * max(distances.values(), default=0.0)
     group = {site: [site] for site in located}
@@ -170,7 +174,8 @@ def _ways(journeys: Journeys, graph: nx.Graph[Any]) -> list[dict[str, Any]]:
     for way in journeys.ways():
         measured = {"from": way.source, "to": way.target, "ms": way.median_ns / 1e6, "count": way.count}
         found[way.source, way.target] = measured
-    return [found[pair] for pair in sorted(found) if -1 not in pair]
+    most = sorted((pair for pair in found if -1 not in pair), key=lambda pair: (-(found[pair]["count"] or 0), pair))
+    return [found[pair] for pair in sorted(most[:_MOST_WAYS])]
 
 
 def _block(journey: Journey, types: Sequence[int], header: Header) -> dict[str, Any]:
@@ -212,16 +217,21 @@ def _moments(times: NDArray[np.int64]) -> list[int | None]:
     return [None if time == NEVER else time // _NS_PER_US for time in times.tolist()]
 
 
-def _notes(journeys: Journeys, shown: Sequence[Journey]) -> Iterator[str]:
+def _notes(journeys: Journeys, shown: Sequence[Journey], ways: int) -> Iterator[str]:
     """What a reader must know so as not to be misled."""
-    timed = int(journeys.blocks.timed.sum())
-    if not len(journeys.blocks.ids):
+    blocks = journeys.blocks
+    timed = int((blocks.timed & blocks.final).sum())
+    if not len(blocks.ids):
         yield "No block was proposed in this run."
+    elif not timed and shown:
+        yield f"No block became final; the first of {len(blocks.ids)} are shown."
     elif len(shown) < timed:
         yield (
             f"{len(shown)} of {timed} blocks are shown: the first, the slowest, and the one with the median time to "
             "finality."
         )
+    if ways == _MOST_WAYS:
+        yield f"Of the links between cities, the {_MOST_WAYS} with the most messages are shown."
     if not journeys.has_messages:
         yield _NO_MESSAGES.format(level=journeys.header.level)
     if any(len(journey.messages) < journey.sent for journey in shown):

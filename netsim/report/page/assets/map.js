@@ -13,6 +13,7 @@
   const SECONDS = 10; // that a journey takes at speed 1
   const FLATTEST = 70; // degrees, as in map.py
   const PULSE = 0.05; // of a journey: how long the ring around a node that is final, and the cross of a loss, stand
+  const CROWDED = 60; // sites: more of them have no names on the map
   const MOST_ROWS = 300; // of a table; the download has them all
   const STAGES = ["#56b4e9", "#e69f00", "#cc79a7", "#8a7f00"]; // has the block, and the protocol's own
   const FINAL = "#009e73";
@@ -71,7 +72,8 @@
   }
 
   // The nodes of a city, around its middle: a ring while they are few, then a sunflower's head (Vogel 1979).
-  function arrange(count, room) {
+  function arrange(count, room, crowded) {
+    if (count === 1 && crowded) return { node: 3.5, radius: 5, at: [[0, 0]] };
     if (count === 1) return { node: Math.min(7, room), radius: 9, at: [[0, 0]] };
     if (count <= 20) {
       const ring = clamp(count * 3.4, 15, 34);
@@ -136,9 +138,9 @@
         const nearest = Math.min(...points.flatMap(([px, py], other) => (other === order ? [] : [Math.hypot(px - cx, py - cy)])), Infinity);
         const share = Math.sqrt(members[site].length / most);
         const room = Math.min(Math.sqrt((wide * high * 0.1) / Math.max(1, here.length)), Math.max(26, nearest * 0.45), Math.min(wide, high) * 0.3);
-        return [{ site, panel: place, x: cx, y: cy, trueX: cx, trueY: cy, ...arrange(members[site].length, room * share) }];
+        return [{ site, panel: place, x: cx, y: cy, trueX: cx, trueY: cy, ...arrange(members[site].length, room * share, map.sites.length > CROWDED) }];
       });
-      apart(mine, box);
+      if (mine.length <= 2 * CROWDED) apart(mine, box);
       for (const disc of mine) discs[disc.site] = disc;
       return { box, onMap, land: panel.land, sites: panel.sites, enlarged: place > 0 && Boolean(onMap) };
     });
@@ -448,7 +450,7 @@
         pen.lineWidth = 1;
         pen.stroke();
       }
-      for (const disc of layout.discs) {
+      for (const disc of map.sites.length > CROWDED ? [] : layout.discs) {
         const [, top, , height] = layout.panels[disc.panel].box;
         const [left, , width] = layout.panels[disc.panel].box;
         // Away from the nearest other city of the panel: above or below.
@@ -793,7 +795,13 @@
     };
     new ResizeObserver(() => layout?.width !== stage.clientWidth && redraw()).observe(stage);
     dark.addEventListener("change", redraw);
-    addEventListener("beforeprint", redraw);
+    // On paper there is the picture of the moment, and nothing to be pressed.
+    const paper = (printed) => {
+      controls.style.display = printed ? "none" : "flex";
+      redraw();
+    };
+    addEventListener("beforeprint", () => paper(true));
+    addEventListener("afterprint", () => paper(false));
     redraw();
     table();
     tell();
