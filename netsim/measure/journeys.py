@@ -92,14 +92,15 @@ class Journeys:
         return ["have", *(kind for kind in self.header.kinds if kind not in KINDS and self._leads(kind)), "finalise"]
 
     def _leads(self, kind: str) -> bool:
-        """Whether rows of a kind are about blocks, and mostly stand before the block is final at the same node."""
+        """Whether most nodes that finalise a block have such a row about it before."""
         made, nodes = self.blocks.finalisations, len(self.header.nodes)
         rows = self.events.of(kind)
         rows = rows[np.isin(rows[:, BLOCK], self.blocks.ids)]
         pair = positions(self.blocks.ids, rows[:, BLOCK]) * nodes + rows[:, NODE]
         final = positions(made.block * nodes + made.node, pair)
         before = (final < 0) | (rows[:, TIME] <= made.time_ns[final]) if len(made.block) else np.ones(len(rows), bool)
-        return bool(before.sum() * 2 > len(rows))
+        pairs = len(np.unique(pair))
+        return bool(before.sum() * 2 > len(rows) and pairs * 2 >= len(made.block) and pairs)
 
     @cached_property
     def chosen(self) -> dict[int, tuple[str, ...]]:

@@ -234,9 +234,14 @@ def _notes(journeys: Journeys, shown: Sequence[Journey], ways: int) -> Iterator[
         yield f"Of the links between cities, the {_MOST_WAYS} with the most messages are shown."
     if not journeys.has_messages:
         yield _NO_MESSAGES.format(level=journeys.header.level)
-    if any(len(journey.messages) < journey.sent for journey in shown):
-        kept, sent = sum(len(journey.messages) for journey in shown), sum(journey.sent for journey in shown)
+    kept, sent = sum(len(journey.messages) for journey in shown), sum(journey.sent for journey in shown)
+    if kept < sent:
         yield (
-            f"{kept:,} of {sent:,} messages are shown: of each type, the first that each node took up, and of the rest "
-            "an even choice."
-        ).replace(",", " ")
+            f"{_grouped(kept)} of {_grouped(sent)} messages are shown: of each type, the first that each node took up, "
+            "and of the rest an even choice."
+        )
+
+
+def _grouped(count: int) -> str:
+    """Thousands apart, as the page's script writes them."""
+    return f"{count:,}".replace(",", "\u202f")

@@ -192,6 +192,7 @@
       length += end - begin;
       knots.push([end, length]);
     });
+    const hurried = length < total * 0.9;
     length += work * 0.06; // the last moments are seen to the end
     knots.push([total + work * 0.06, length]);
     const between = (value, from, to) => {
@@ -202,7 +203,7 @@
     };
     const moments = [...new Set([0, ...happened.map(([time]) => time)])];
     const when = happened.map(([time]) => time);
-    return { block, messages, happened, when, sorted, begins, ends, moments, length, total, time: (place) => between(place * length, 1, 0), place: (time) => between(time, 0, 1) / length, work };
+    return { block, messages, happened, when, hurried, sorted, begins, ends, moments, length, total, time: (place) => between(place * length, 1, 0), place: (time) => between(time, 0, 1) / length, work };
   }
 
   // How many of an ascending list are not after a moment.
@@ -276,7 +277,7 @@
 
     function says(of) {
       const measured = (of.ways ?? []).some((way) => way.count);
-      const what = of.blocks.length ? "Each dot is a message under way, from the moment it has left its sender's uplink until its receiver takes it up; a node fills as it gets on with the block. " : "";
+      const what = of.blocks.length ? "Each dot is a message about the block, from the moment it has left its sender's uplink until its receiver takes it up; a node fills as it gets on with the block. " : "";
       return `${what}The numbers on the links are median delays one way, ${measured ? "measured from uplink to receiver, over all messages of the run" : "as commanded"}.`;
     }
 
@@ -680,7 +681,7 @@
         });
         if (shown.messages.some((each) => each.lost)) items.push(key((pen) => stroke(pen, [[4, 4, 12, 12], [4, 12, 12, 4]], css("--bad"), 2), "lost"));
         const block = shown.block;
-        about.textContent = `Block ${block.height} (${block.name.slice(0, 8)}), ${plural(block.transactions, "transaction")}, proposed by ${map.nodes[block.proposer]} at ${number(block.proposed_ms / 1000)} s; ${block.quorum_us === null ? "not final at a quorum before the end" : `final at a quorum after ${ms(block.quorum_us)}`}.${block.faults.length ? ` Meanwhile: ${block.faults.join("; ")}.` : ""}`;
+        about.textContent = `Block ${block.height} (${block.name.slice(0, 8)}), ${plural(block.transactions, "transaction")}, proposed by ${map.nodes[block.proposer]} at ${number(block.proposed_ms / 1000)} s; ${block.quorum_us === null ? "not final at a quorum before the end" : `final at a quorum after ${ms(block.quorum_us)}`}.${block.faults.length ? ` Meanwhile: ${block.faults.join("; ")}.` : ""}${shown.hurried ? " Waits in which nothing happens pass faster." : ""}`;
       }
       if (shown) inFigures();
       legend.replaceChildren(...items);
