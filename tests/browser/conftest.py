@@ -1,9 +1,10 @@
-"""A page in a real browser, Debian's chromium; any error on its console fails the test."""
+"""A browser for the tests of pages: Debian's chromium, driven by Playwright."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+_PATIENCE_MS = 60_000  # a shared machine may stall
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="module")  # no longer: while Playwright is there, no other event loop can run in this process
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -27,11 +30,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    """A page that has said nothing when the test is over: no error, no warning."""
+    context = browser.new_context(accept_downloads=True)
+    context.set_default_timeout(_PATIENCE_MS)
     page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
     yield page
     context.close()
-    assert errors == []
+    assert not said
+
+
+@pytest.fixture
+def opened(page: Page) -> Callable[[Path], Page]:
+    """Open a file from the disk, and wait until its script has done its work."""
+
+    def open_(file: Path) -> Page:
+        page.goto(file.as_uri())
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    return open_
