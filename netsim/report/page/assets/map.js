@@ -771,6 +771,22 @@
       });
     }
 
+    // What a link is, there and back.
+    function link(x, y) {
+      let [best, nearest] = [null, 8];
+      for (const way of (map.ways ?? []).filter((each) => each.from !== each.to)) {
+        const [a, b] = [layout.discs[way.from], layout.discs[way.to]];
+        const middle = handle(a, b);
+        for (let share = 0.04; share < 1; share += 0.04) {
+          const [lx, ly] = along(a, middle, b, share);
+          if (Math.hypot(lx - x, ly - y) < nearest) [best, nearest] = [way, Math.hypot(lx - x, ly - y)];
+        }
+      }
+      if (!best) return;
+      const count = best.count ? `median of ${plural(best.count, "message")}` : "as commanded";
+      hover.textContent = `${map.sites[best.from].name} → ${map.sites[best.to].name}: ${netsim.quantity(best.ms, "ms")} (${count})`;
+    }
+
     // What a node is, under the pointer or the finger.
     function ask(event) {
       if (!layout) return;
@@ -781,7 +797,7 @@
         const distance = Math.hypot(node.x - x, node.y - y);
         if (distance < nearest) [best, nearest] = [name, distance];
       });
-      if (best < 0) return;
+      if (best < 0) return void link(x, y);
       const roles = [map.validators && !map.validators.includes(best) ? "follower" : "", traitors.has(best) ? "Byzantine" : "", isDown(best) ? "down" : ""].filter(Boolean);
       const moments = shown ? map.stages.map((each, at) => `${said(each)} ${shown.block.moments[at][best] === null ? "never" : `+${ms(shown.block.moments[at][best])}`}`) : [told.get(best) ?? "waits"];
       hover.textContent = `${map.nodes[best]}${roles.length ? ` (${roles.join(", ")})` : ""}, ${map.sites[map.node_sites[best]].name}: ${moments.join(", ")}`;
@@ -806,7 +822,7 @@
     redraw();
     table();
     tell();
-    return {
+    const handles = {
       element,
       redraw,
       block: (name) => map.blocks.length && block(name),
@@ -816,5 +832,7 @@
         told.set(node, state);
       },
     };
+    element.map = handles;
+    return handles;
   };
 })();
