@@ -27,7 +27,7 @@ _LEVELS = (
 )
 
 
-def main(package: str) -> None:
+def main(package: Path, target: Path) -> None:
     """Write land.json from the package's archive."""
     levels = []
     with tarfile.open(package) as archive:
@@ -43,8 +43,8 @@ def main(package: str) -> None:
             levels.append({"window": bounds, "widest_deg": widest, "unit_deg": unit, "rings": kept})
             print(f"{scale}: {len(kept)} outlines, {sum(map(len, kept)) // 2} points")
     made = {"source": "Natural Earth, public domain, by way of npm world-atlas; see land.NOTICE", "levels": levels}
-    _TARGET.write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{_TARGET}: {_TARGET.stat().st_size} bytes")
+    target.write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{target}: {target.stat().st_size} bytes")
 
 
 def _rings(topology: dict[str, Any]) -> Iterator[Ring]:
@@ -75,9 +75,11 @@ def _unrolled(ring: Ring) -> Ring:
             step = longitude + turn - unrolled[-1][0]
             turn -= 360 * round(step / 360)
         unrolled.append((longitude + turn, latitude))
-    if abs(unrolled[-1][0] - unrolled[0][0]) > 180:
-        pole = 90.0 if unrolled[0][1] > 0 else -90.0
-        unrolled += [(unrolled[-1][0], pole), (unrolled[0][0], pole)]
+    longitude, latitude = unrolled[0]
+    around = 360 * round((unrolled[-1][0] - longitude) / 360)
+    if around:
+        pole = 90.0 if latitude > 0 else -90.0
+        unrolled += [(longitude + around, latitude), (longitude + around, pole), (longitude, pole)]
     return unrolled
 
 
@@ -130,6 +132,6 @@ def _steps(ring: Ring, unit: float) -> Sequence[int]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: tools/land world-atlas-2.0.2.tgz")
-    main(sys.argv[1])
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: tools/land world-atlas-2.0.2.tgz [FILE]")
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else _TARGET)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -83,6 +88,38 @@ def test_what_is_clipped_lies_in_the_window(ring: list[tuple[float, float]]) -> 
     for x, y in clipped(ring, window):
         assert window.west - 1e-9 <= x <= window.east + 1e-9
         assert window.south - 1e-9 <= y <= window.north + 1e-9
+
+
+def test_land_is_made_from_an_archive(tmp_path: Path) -> None:
+    """An island across the date line, of two arcs, one walked backwards; and a continent around the south pole."""
+    topology = {
+        "transform": {"scale": [1, 1], "translate": [0, 0]},
+        "arcs": [
+            [[175, 10], [0, 10], [-350, 0]],  # by the north: 175 → −175
+            [[175, 10], [-350, 0], [0, 10]],  # by the south, likewise
+            [[-180, -70], [120, 5], [120, -5], [120, 0]],
+        ],
+        "objects": {"land": {"geometries": [{"arcs": [[[0, -2]], [[2]]]}]}},
+    }
+    package = tmp_path / "world-atlas.tgz"
+    with tarfile.open(package, "w:gz") as archive:
+        for scale in ("110m", "50m", "10m"):
+            (tmp_path / scale).write_text(json.dumps(topology))
+            archive.add(tmp_path / scale, f"package/land-{scale}.json")
+    tool = Path(__file__).parents[2] / "tools" / "land.py"
+    environment = {**os.environ, "PYTHONPATH": str(tool.parents[1])}
+    subprocess.run([sys.executable, tool, package, tmp_path / "land.json"], check=True, env=environment, timeout=60)
+    world, finer, china = json.loads((tmp_path / "land.json").read_text())["levels"]
+    rings = [
+        (np.cumsum(np.reshape(ring, (-1, 2)), axis=0) * world["unit_deg"]).ravel().tolist() for ring in world["rings"]
+    ]
+    assert len(rings) == len(finer["rings"]) == 3  # the island in two, either side of the date line
+    for place, land in (
+        ((15, 178), True), ((15, -178), True), ((15, 0), False), ((25, 178), False),
+        ((-80, 100), True), ((-80, -100), True), ((-60, 0), False),
+    ):  # fmt: skip
+        assert is_land(rings, *place) == land, place
+    assert china["rings"] == []
 
 
 def test_cities_close_together_are_enlarged() -> None:
