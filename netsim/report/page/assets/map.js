@@ -72,13 +72,13 @@
   }
 
   // The nodes of a city, around its middle: a ring while they are few, then a sunflower's head (Vogel 1979).
-  function arrange(count, room, crowded) {
+  function arrange(count, room, crowded, alone) {
     if (count === 1 && crowded) return { node: 3.5, radius: 5, at: [[0, 0]] };
     if (count === 1) return { node: Math.min(7, room), radius: 9, at: [[0, 0]] };
     if (count <= 20) {
-      const ring = clamp(count * 3.4, 15, 34);
+      const ring = Math.max(clamp(count * 3.4, 15, 34), alone);
       const turn = (place) => (2 * Math.PI * place) / count;
-      return { node: clamp((Math.PI * ring) / count - 1.5, 3, 7.5), radius: ring + 9, at: Array.from({ length: count }, (_, place) => [ring * Math.sin(turn(place)), -ring * Math.cos(turn(place))]) };
+      return { node: clamp((Math.PI * ring) / count - 1.5, 3, alone ? 9 : 7.5), radius: ring + 9, at: Array.from({ length: count }, (_, place) => [ring * Math.sin(turn(place)), -ring * Math.cos(turn(place))]) };
     }
     const step = Math.min(5.2, (room * 0.9) / Math.sqrt(count));
     const golden = Math.PI * (3 - Math.sqrt(5));
@@ -138,7 +138,7 @@
         const nearest = Math.min(...points.flatMap(([px, py], other) => (other === order ? [] : [Math.hypot(px - cx, py - cy)])), Infinity);
         const share = Math.sqrt(members[site].length / most);
         const room = Math.min(Math.sqrt((wide * high * 0.1) / Math.max(1, here.length)), Math.max(26, nearest * 0.45), Math.min(wide, high) * 0.3);
-        return [{ site, panel: place, x: cx, y: cy, trueX: cx, trueY: cy, ...arrange(members[site].length, room * share, map.sites.length > CROWDED) }];
+        return [{ site, panel: place, x: cx, y: cy, trueX: cx, trueY: cy, ...arrange(members[site].length, room * share, map.sites.length > CROWDED, map.sites.length === 1 ? Math.min(wide, high) * 0.26 : 0) }];
       });
       if (mine.length <= 2 * CROWDED) apart(mine, box);
       for (const disc of mine) discs[disc.site] = disc;
@@ -278,6 +278,7 @@
     function says(of) {
       const measured = (of.ways ?? []).some((way) => way.count);
       const what = of.blocks.length ? "Each dot is a message about the block, from the moment it has left its sender's uplink until its receiver takes it up; a node fills as it gets on with the block. " : "";
+      if (of.sites.length < 2) return what;
       return `${what}The numbers on the links are median delays one way, ${measured ? "measured from uplink to receiver, over all messages of the run" : "as commanded"}.`;
     }
 
