@@ -38,7 +38,7 @@ _GOLDEN_ANGLE = pi * (3 - sqrt(5))
 _MOST_BY_LATENCY = 3000  # nodes: their distances to each other are a matrix
 _ACROSS = 2.6  # by latency, the picture is about this many times the root of the number of nodes wide
 _TO_READ = {
-    True: "Cities keep their bearings but not their distances; the true ones are written on the lines.",
+    True: "Cities keep their bearings but not their distances: near ones are moved apart, long ways shortened.",
     False: "The scenario does not say where the cities are: they stand on a circle.",
 }
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PIVOTS = 60
-_STEPS, _STILL = 150, 1e-4  # at most so many; until a step lowers the stress by less than this share
+_STEPS, _STILL = 100, 1e-3  # at most so many; until a step lowers the stress by less than this share
 _GOLDEN_ANGLE = pi * (3 - sqrt(5))
 _PARTINGS = 400
 _PARTED = 0.95  # of the distance that was asked for: enough to tell two marks apart
@@ -26,21 +26,23 @@ _PARTED = 0.95  # of the distance that was asked for: enough to tell two marks a
 def scale(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (rows × 2) for a symmetric matrix of distances, centred on the origin."""
     points = _start(wanted)
-    before = np.inf
+    before, pull = np.inf, np.empty_like(wanted)
     for _ in range(_STEPS):
         distances = between(points)
-        now = float(((distances - wanted) ** 2).sum())
+        np.subtract(distances, wanted, out=pull)
+        now = float(np.vdot(pull, pull))
         if now >= before * (1 - _STILL):
             break
         before = now
-        pull = np.divide(wanted, distances, out=np.zeros_like(wanted), where=distances > 0)
+        distances[distances == 0] = np.inf  # what stands at one spot, each point with itself too, pulls nowhere
+        np.divide(wanted, distances, out=pull)
         points = (pull.sum(axis=1)[:, None] * points - pull @ points) / len(points)
     centred: NDArray[np.float64] = points - points.mean(axis=0)
     return centred
 
 
 def stress(wanted: NDArray[np.float64], points: NDArray[np.float64]) -> float:
-    """How far distances are off, as a share of those wanted: Kruskal's stress-1 (1964), at the scale that suits best."""
+    """How far the distances are off, as a share of those wanted: Kruskal's stress-1 (1964) at the best scale."""
     distances = between(points)
     total = float((distances**2).sum())
     fitted = distances * (float((distances * wanted).sum()) / total if total else 0.0)
