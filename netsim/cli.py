@@ -427,9 +427,9 @@ def _with_traffic(source: Path, network: Network, asked: bool) -> tuple[nx.Graph
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
             _fail(WRONG, f"--colour traffic: {source}: {reason}")
         return network.graph, ""
-    found, beside = with_traffic(network.graph, totals)
-    said = f", traffic {sum(totals.values())} B"
-    return found, said + (f" ({beside} B of it between nodes that no link joins, not drawn)" if beside else "")
+    found = with_traffic(network.graph, totals)
+    said, beside = f", traffic {sum(totals.values())} B", found.graph["bytes_beside"]
+    return found, said + (f" ({beside} B of it between nodes that no link joins: not drawn)" if beside else "")
 
 
 def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -> None:

@@ -35,10 +35,11 @@ def write(graph: nx.Graph[Any], path: Path, title: str, by: By | None = None, co
     _WRITERS[path.suffix.lower()](graph, path, title, by, colour)
 
 
-def with_traffic(graph: nx.Graph[Any], traffic: Mapping[tuple[int, int], int]) -> tuple[nx.Graph[Any], int]:
+def with_traffic(graph: nx.Graph[Any], traffic: Mapping[tuple[int, int], int]) -> nx.Graph[Any]:
     """A copy whose edges have `bytes`, from the lower-numbered node to the other, and `bytes_back`.
 
-    Also what went between nodes that no link joins: votes to a leader, say, need not follow the overlay.
+    The graph has as `bytes_beside` what went between nodes that no link joins: votes to a leader, say, need not follow
+    the overlay.
     """
     told, beside = graph.copy(), 0
     for _, _, attributes in told.edges(data=True):
@@ -48,7 +49,8 @@ def with_traffic(graph: nx.Graph[Any], traffic: Mapping[tuple[int, int], int]) -
             told.edges[sender, receiver]["bytes" if sender < receiver else "bytes_back"] = count
         else:
             beside += count
-    return told, beside
+    told.graph["bytes_beside"] = beside
+    return told
 
 
 def figures(graph: nx.Graph[Any]) -> dict[str, int | float | str]:

@@ -25,7 +25,6 @@ _LARGEST_NODE = 14.0  # points across
 _SMALLEST_LABELLED = 12.0  # numbers in smaller nodes would be specks
 _LABELLED_CITIES = 5  # with more, only each city's way to its nearest neighbour says how far it is
 _TRUE = "Cities keep their bearings but not their distances; the true ones are written on the lines."
-_RARE = "#D55E00"  # the ring around a cut node
 _MOST_KINDS = 24  # in the legend
 _SKEWED = 30  # the greatest traffic over the least from which on the scale is logarithmic
 
@@ -176,7 +175,7 @@ def _draw_links(figure: Figure, axes: Axes, graph: nx.Graph[Any], layout: Layout
         wide, high = figure.get_size_inches()
         tall = min(3 / high, 0.9)
         place = axes.inset_axes((1 + 0.3 / wide, 0.5 - tall / 2, 0.16 / wide, tall))
-        bar = figure.colorbar(links, cax=place)
+        bar = figure.colorbar(links, cax=place, format="%g" if skewed else None)
         bar.set_label(label, color=_INK)
         if bar.solids is not None:
             bar.solids.set_alpha(1)
@@ -232,7 +231,7 @@ def _draw_nodes(axes: Axes, graph: nx.Graph[Any], layout: Layout, across: float)
     if cuts:
         x, y = zip(*sorted(cuts), strict=True)
         axes.scatter(
-            x, y, s=(1.5 * across) ** 2, facecolors="none", edgecolors=_RARE, linewidths=1.5,
+            x, y, s=(1.5 * across) ** 2, facecolors="none", edgecolors=_INK, linewidths=1.5,
             label="cut node: without it the rest falls apart", zorder=3.5,
         )  # fmt: skip
     if across >= _SMALLEST_LABELLED:

@@ -88,6 +88,8 @@ def _links(graph: nx.Graph[Any], number: Mapping[Any, int]) -> dict[str, Any]:
         columns["kind"].append(kinds.setdefault(tuple(attributes.get(name) for name in _DELAYS), len(kinds)))
         for name in told:
             columns[name].append(attributes.get(name, 0))
+    if told:
+        columns["beside"] = graph.graph.get("bytes_beside", 0)
     return {**columns, "delays": [dict(zip(_DELAYS, kind, strict=True)) for kind in kinds]}
 
 

@@ -46,10 +46,10 @@
     const delays = links.delays.map((kind) => (kind.median_ms === null ? null : back(kind.median_ms, kind.median_back_ms)));
     const all = [];
     if (delays.some((value) => value !== null))
-      all.push(measure("delay", "Median one-way delay, mean of both directions", links.kind.map((kind) => delays[kind]), delay, false));
+      all.push(measure("delay", "median one-way delay, mean of both directions", links.kind.map((kind) => delays[kind]), delay, false));
     if (links.bytes) {
       const values = links.bytes.map((there, at) => there + links.bytes_back[at]);
-      all.push(measure("traffic", "Bytes over the whole run, both directions together", values, bytes, true));
+      all.push(measure("traffic", "bytes over the whole run, both directions together", values, bytes, true));
     }
     return all;
   }
@@ -118,7 +118,7 @@
     main.append(
       el("h1", {}, data.title),
       el("p", { class: "soft" }, "The network: who talks to whom."),
-      el("div", { class: "cards" }, data.figures.map(([name, value]) => el("div", { class: "card" }, el("span", { class: "soft" }, name), el("b", { class: value.length > 12 ? "long" : null }, value)))),
+      el("div", { class: "cards" }, [...data.figures, ...(traffic ? [["traffic", bytes(traffic.values.reduce((sum, value) => sum + value, 0))]] : [])].map(([name, value]) => el("div", { class: "card" }, el("span", { class: "soft" }, name), el("b", { class: value.length > 12 ? "long" : null }, value)))),
       el(
         "div",
         { class: "tools" },
@@ -131,7 +131,8 @@
       ),
       el("figure", { class: "wide" }, stage, says, legend),
       ...data.without.map((why) => el("p", { class: "soft" }, why)),
-      traffic ? null : el("p", { class: "soft" }, "Traffic is known of a run that kept its messages (trace: full), not of a scenario."),
+      ...(traffic ? [] : [el("p", { class: "soft" }, "Traffic is known of a run that kept its messages (trace: full), not of a scenario.")]),
+      ...(links.beside ? [el("p", { class: "soft" }, `Not drawn: ${bytes(links.beside)} between nodes that no link joins.`)] : []),
       detail,
       el(
         "div",
@@ -340,7 +341,7 @@
     function drawLinks(pen) {
       const many = Math.min(1, 400 / Math.max(1, links.from.length)); // many are drawn finer, so that they do not become a wall
       pen.lineWidth = 0.5 + 0.9 * many;
-      pen.globalAlpha = 0.5 + 0.4 * many;
+      pen.globalAlpha = 0.3 + 0.6 * many;
       stroke(pen, state.plain, css("--line"));
       state.classes.forEach((some, at) => stroke(pen, some, rampColour(at / (CLASSES - 1))));
       pen.globalAlpha = 1;
@@ -399,12 +400,13 @@
       pen.lineJoin = "round";
       pen.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
       for (const disc of state.layout.discs) {
-        const [east, north] = [Math.cos(disc.outward), Math.sin(disc.outward)];
+        const few = state.layout.discs.length <= 8; // many names would cover each other's discs: they stand above their own
+        const [east, north] = few ? [Math.cos(disc.outward), Math.sin(disc.outward)] : [0, 1];
         const x = (disc.x + disc.radius * east) * view.zoom + view.x + 6 * east;
         const y = view.y - (disc.y + disc.radius * north) * view.zoom - 12 * north;
         pen.textAlign = east > 0.3 ? "left" : east < -0.3 ? "right" : "center";
         // A name that would leave the picture stays at its edge.
-        const words = `${disc.name || "no site"} · ${plural(disc.nodes, "node")}`;
+        const words = few ? `${disc.name || "no site"} · ${plural(disc.nodes, "node")}` : disc.name;
         const wide = pen.measureText(words).width;
         const left = pen.textAlign === "left" ? x : pen.textAlign === "right" ? x - wide : x - wide / 2;
         pen.textAlign = "left";
@@ -485,9 +487,9 @@
       for (const node of state.found) if (visible(node)) ring(pen, node, size + 4);
       pen.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
       pen.textAlign = "center";
-      const named = state.found.size <= 12 ? [...state.found] : [];
+      const named = state.found.size <= 5 ? [...state.found] : [];
       if (state.chosen !== null) named.push(state.chosen);
-      for (const node of new Set(named)) write(pen, short(nodes.name[node]), across(node), down(node) - size - 12);
+      for (const node of new Set(named)) if (view.zoom < NAMED || label(node) !== nodes.name[node]) write(pen, short(nodes.name[node]), across(node), down(node) - size - 12);
     }
 
     // ---- pointing ----
@@ -656,6 +658,7 @@
       const delayed = Object.fromEntries(Object.keys(links.delays[0] ?? {}).map((name) => [name, key("edge", name, "double")]));
       const weighed = traffic ? { bytes: key("edge", "bytes", "long"), bytes_back: key("edge", "bytes_back", "long") } : {};
       const title = key("graph", "title", "string");
+      const beside = traffic ? key("graph", "bytes_beside", "long") : () => "";
       const rows = nodes.name.map((name, node) => {
         const site = data.sites[nodes.site[node]];
         return `    <node id="${node}">${told.name(name)}${told.site(site.name)}${told.access(accessOf(node))}${told.lat(site.lat)}${told.lon(site.lon)}</node>`;
@@ -665,7 +668,7 @@
         const values = [...Object.entries(delayed).map(([name, write]) => write(kind[name])), ...Object.entries(weighed).map(([name, write]) => write(links[name][link]))];
         rows.push(`    <edge source="${from}" target="${links.to[link]}">${values.join("")}</edge>`);
       });
-      const head = ['<?xml version="1.0" encoding="UTF-8"?>', '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">', ...keys, `  <graph edgedefault="undirected">${title(data.title)}`];
+      const head = ['<?xml version="1.0" encoding="UTF-8"?>', '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">', ...keys, `  <graph edgedefault="undirected">${title(data.title)}${beside(links.beside)}`];
       return [...head, ...rows, "  </graph>", "</graphml>", ""].join("\n");
     }
 
