@@ -1,7 +1,7 @@
 """A page as one HTML file: styles, scripts and data stand in it, so that it opens from a disk and can be sent on.
 
-`assets/` holds what the pages share: `core.js` (elements, numbers, colours), `charts.js` (a chart from its document) and
-`page.css`; and the script of each page. Apache ECharts draws the charts; its licence stands beside it.
+`assets/` holds what the pages share: `core.js` (elements, numbers, colours), `charts.js` (a chart from its document)
+and `page.css`; and the script of each page. Apache ECharts draws the charts; its licence stands beside it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def html(title: str, page: str, data: Mapping[str, Any], parts: Sequence[str] = 
     scripts = [asset(name) for name in (*_SHARED, *(f"{part}.js" for part in parts), f"{page}.js")]
     scripts.append(f"netsim.begin({as_script(page)})")
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    policy = f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'"
+    others = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'"
+    policy = f"{others}; script-src {hashes}"
     return "\n".join(
         (
             "<!doctype html>",
