@@ -163,8 +163,8 @@ def _draw_links(figure: Figure, axes: Axes, graph: nx.Graph[Any], layout: Layout
     if colour == "traffic":
         values, label = _in_unit(values)
     # The pale end of the scale would vanish on white.
-    colours = ListedColormap(mpl.colormaps["viridis_r"].resampled(256)([0.15 + 0.85 * k / 255 for k in range(256)]))
-    colours.set_bad("#CCCCCC")  # on a logarithmic scale, what is nought
+    shades = mpl.colormaps["viridis_r"].resampled(256)([0.15 + 0.85 * k / 255 for k in range(256)])
+    colours = ListedColormap(shades).with_extremes(bad="#CCCCCC")  # bad: what is nought on a logarithmic scale
     most, least = max(values), min((value for value in values if value > 0), default=0.0)
     skewed = colour == "traffic" and most > _SKEWED * least > 0
     norm = LogNorm(least, most) if skewed else Normalize(0, most)

@@ -94,8 +94,10 @@ def _start(wanted: NDArray[np.float64]) -> NDArray[np.float64]:
         nearest = np.minimum(nearest, wanted[pivots[-1]])
     squared = wanted[:, pivots] ** 2
     centred = -0.5 * (squared - squared.mean(axis=0) - squared.mean(axis=1)[:, None] + squared.mean())
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    points: NDArray[np.float64] = centred @ directions[:, ::-1][:, :2]
+    sizes, directions = np.linalg.eigh(centred.T @ centred)
+    # Squares of distances were taken apart, so what comes is the square of each coordinate's size: hence its root.
+    lengths = np.maximum(sizes[::-1][:2], 1e-30) ** 0.25
+    points: NDArray[np.float64] = centred @ directions[:, ::-1][:, :2] / lengths
     if points.shape[1] < 2:
         points = np.zeros((count, 2))
     largest = np.abs(points).argmax(axis=0)
