@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from math import cos, floor, log10, sin
+from math import cos, floor, log10, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ _SMALLEST_LABELLED = 12.0  # numbers in smaller nodes would be specks
 _LABELLED_CITIES = 5  # with more, only each city's way to its nearest neighbour says how far it is
 _TRUE = "Cities keep their bearings but not their distances; the true ones are written on the lines."
 _MOST_KINDS = 24  # in the legend
+_NAMED_CLUSTERS = 8  # with more, their names would cover them: they are small and stand above each
 _SKEWED = 30  # the greatest traffic over the least from which on the scale is logarithmic
 
 
@@ -91,21 +92,22 @@ def _draw_cities(axes: Axes, layout: Layout) -> list[Annotation]:
     from matplotlib.patches import Circle
 
     names = []
+    few = layout.by != "cluster" or len(layout.cities) <= _NAMED_CLUSTERS
     for city in layout.cities:
         (x, y), radius = city.centre, city.radius
         axes.add_patch(Circle((x, y), radius, facecolor=_DISC, edgecolor="#D8D8D4", linewidth=0.8, zorder=0))
-        angle = layout.outward(city)
+        angle = layout.outward(city) if few else pi / 2
         east, north = cos(angle), sin(angle)
         beside = abs(east) > 0.8
         count = f"{len(city.nodes)} node{'s' if len(city.nodes) != 1 else ''}"
         name = axes.annotate(
-            f"{city.name}\n{count}" if beside else f"{city.name} · {count}",
+            city.name if not few else f"{city.name}\n{count}" if beside else f"{city.name} · {count}",
             (x + radius * east, y + radius * north),
             xytext=(6 * east, 6 * north),
             textcoords="offset points",
             ha="left" if east > 0.3 else "right" if east < -0.3 else "center",
             va="center" if beside else "bottom" if north > 0 else "top",
-            fontsize=11,
+            fontsize=11 if few else 7.5,
             fontweight="bold",
             color=_INK,
             zorder=6,

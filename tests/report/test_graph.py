@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
 import networkx as nx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from netsim.report.graph import figures, with_traffic, write
+from netsim.report.graph import diameter, figures, with_traffic, write
 from netsim.report.page.graph import document
 
 from .test_layout import HONG_KONG, SHENZHEN, SUZHOU, network
@@ -225,6 +228,21 @@ def test_a_graph_in_pieces_has_no_diameter() -> None:
 
 def test_many_cut_nodes_are_counted_and_some_named() -> None:
     assert figures(nx.path_graph(9))["cut nodes"] == "7 (1 2 3 4 5 …)"
+
+
+@given(st.integers(1, 60), st.integers(0, 2**30), st.integers(0, 60))
+@settings(max_examples=60)
+def test_the_diameter_is_that_of_a_search_from_every_node(nodes: int, seed: int, further: int) -> None:
+    graph = nx.random_labeled_tree(nodes, seed=seed)
+    lots = Random(seed)
+    graph.add_edges_from((lots.randrange(nodes), lots.randrange(nodes)) for _ in range(further))
+    assert diameter(graph) == nx.diameter(graph)
+
+
+def test_the_diameter_of_long_and_of_large_graphs() -> None:
+    assert diameter(nx.path_graph(150)) == 149
+    assert diameter(nx.cycle_graph(220)) == 110
+    assert diameter(nx.circulant_graph(1100, [1, 30])) == 28
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 3, 7])

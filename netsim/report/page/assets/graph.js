@@ -9,6 +9,7 @@
   const QUICK = 30; // ms that a drawing may take and still be made anew for every movement
   const MARK = { least: 2.2, most: 13, share: 0.36 }; // radius of a node: px, px, of the distance to the next one
   const [NAMED, SPACIOUS] = [30, 78]; // px between nodes from which on they have a name, and a whole one
+  const LEAST = 0.3; // px per unit
   const SHOWN = 300; // rows of a table
 
   // Marks of radius 1, for canvases and the legend alike.
@@ -231,6 +232,7 @@
       const exact = all.find((node) => names[node] === search.value.trim().toLowerCase()) ?? (all.length === 1 ? all[0] : null);
       if (exact === null) return fit(all);
       choose(exact);
+      fitted = false;
       view.zoom = Math.max(view.zoom, 40);
       view.x = stage.clientWidth / 2 - state.layout.x[exact] * view.zoom;
       view.y = stage.clientHeight / 2 + state.layout.y[exact] * view.zoom;
@@ -251,14 +253,17 @@
       if (!some) for (const disc of layout.discs) hold(disc.x, disc.y, disc.radius);
       const margin = some || !layout.discs.length ? 20 : 44; // the names of discs stand outside
       const [wide, high] = [stage.clientWidth, stage.clientHeight];
+      fitted = !some;
       view.zoom = Math.min((wide - 2 * margin) / (right - left), (high - 2 * margin) / (top - bottom), 60);
+      view.zoom = Math.max(view.zoom, LEAST); // however small the window is
       view.x = wide / 2 - (view.zoom * (left + right)) / 2;
       view.y = high / 2 + (view.zoom * (bottom + top)) / 2;
       moved();
     }
 
     function zoom(factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
-      const to = Math.min(400, Math.max(0.5, view.zoom * factor));
+      const to = Math.min(400, Math.max(LEAST, view.zoom * factor));
+      fitted = false;
       const by = to / view.zoom;
       view.x = x + (view.x - x) * by;
       view.y = y + (view.y - y) * by;
@@ -267,12 +272,14 @@
     }
 
     function move(x, y) {
+      fitted = false;
       view.x += x;
       view.y += y;
       moved();
     }
 
     // ---- drawing ----
+    let fitted = true; // all of it is shown, also when the window changes
     let took = 0; // ms, the last whole drawing
     let drawnAt = null; // the view then
     let rest = 0;
@@ -696,7 +703,7 @@
       view.x += (now[0] - size[0]) / 2;
       view.y += (now[1] - size[1]) / 2;
       size = now;
-      fit();
+      if (fitted) fit();
       draw();
     }).observe(stage);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
