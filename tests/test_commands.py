@@ -155,7 +155,8 @@ def test_graph_draws_the_network_and_the_traffic_of_a_run(small: Path, tmp_path:
 
 
 def test_graph_refuses_traffic_that_was_not_recorded(small: Path, tmp_path: Path) -> None:
-    netsim(tmp_path, "run", small, "--engine", "simulate", "--set", "trace=blocks", "--out", "here")
+    run = ["run", small, "--engine", "simulate", "--set", "trace=blocks", "--out", tmp_path / "here"]
+    assert CliRunner().invoke(app, [*map(str, run)]).exit_code == 0
     refused = drawn(tmp_path / "here", "--colour", "traffic")
     assert refused.exit_code == 2
     assert "here: the trace is kept at level blocks" in refused.stderr

@@ -189,12 +189,15 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page, opened: Path) -
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_thousand_nodes_are_drawn_and_moved(page: Page, tmp_path: Path) -> None:
+def test_a_thousand_nodes_are_drawn_and_moved(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsim.report.layout._MOST_BY_LATENCY", 500)  # it takes the longest, and not the browser
     graph = network(1000)
     graph.add_edges_from(((a, (a * 7 + 3 * step) % 1000) for a in range(1000) for step in (1, 2, 3)), median_ms=4.0)
     graph.remove_edges_from(list(nx.selfloop_edges(graph)))
     write(graph, tmp_path / "large.html", "large")
     show(page, tmp_path / "large.html")
+    assert page.locator("select[name=layout] option").all_inner_texts() == ["geography", "cluster"]
+    assert "1000 nodes are too many for a layout by latency" in page.inner_text("main")
     assert ink(page, 0) > 50
     before = colours(page)
     page.click("button[title='Zoom in']")
