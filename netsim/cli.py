@@ -18,6 +18,8 @@ from netsim import __version__, catalogue
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import networkx as nx
+
     from netsim.engine.plan import Plan
     from netsim.engine.tally import Tally
     from netsim.network import Network
@@ -353,10 +355,32 @@ def _print_columns(rows: Sequence[Sequence[str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+class Layout(Enum):
+    """Where the nodes of a network are drawn."""
+
+    geography = "geography"
+    latency = "latency"
+    cluster = "cluster"
+
+
+class Colour(Enum):
+    """What the links of a network are coloured by."""
+
+    delay = "delay"
+    traffic = "traffic"
+
+
 @app.command()
 def graph(
     source: Annotated[Path, typer.Argument(metavar="SCENARIO|RUN", help="A scenario file or a run's folder.")],
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help=".svg, .png, .graphml or .dot")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help=".html, .svg, .png, .graphml or .dot")] = None,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(help="Where nodes stand: around their cities, by delay, or by cluster."),
+    ] = None,
+    colour: Annotated[
+        Colour | None, typer.Option(help="What links are coloured by; traffic is known of a run only.")
+    ] = None,
     links: Annotated[bool, typer.Option("--links", help="The delays from site to site instead: .svg or .png")] = False,
     size: Annotated[str, typer.Option(metavar="SIZE", help="With --links: of the messages.")] = "250 B",
     set_: Settings = None,
@@ -367,18 +391,53 @@ def graph(
     loaded = _load(file, set_ or (), seed)
     network = _plan(file, loaded, emulated=False).network
     if links:
+        if layout or colour:
+            _fail(WRONG, f"--links draws curves of delays: {'--layout' if layout else '--colour'} says nothing of them")
         _draw_links(loaded, network, output or Path(f"{loaded.name}-links.svg"), size)
         return
-    from netsim.report.graph import figures, write
+    from netsim.report.graph import PAGE, check_form, figures, write
 
     target = output or Path(f"{loaded.name}.svg")
     try:
-        write(network.graph, target, loaded.name)
+        check_form(target)
+    except ValueError as error:
+        _fail(WRONG, str(error))
+    found, said = network.graph, ""
+    asked = colour is Colour.traffic
+    if asked and (set_ or seed is not None):
+        _fail(WRONG, "--colour traffic shows what a run did: --set and --seed would make it another network")
+    if asked or (target.suffix.lower() == PAGE and source.is_dir() and not set_ and seed is None):
+        found, said = _with_traffic(source, network, asked)
+    try:
+        write(found, target, loaded.name, layout and layout.value, colour and colour.value)
     except ValueError as error:
         _fail(WRONG, str(error))
     except OSError as error:
         _fail(INCOMPLETE, f"{error.strerror or error}: {target}")
-    typer.echo(f"{target}: " + ", ".join(f"{name} {value}" for name, value in figures(network.graph).items()))
+    typer.echo(f"{target}: " + ", ".join(f"{name} {value}" for name, value in figures(found).items()) + said)
+
+
+def _with_traffic(source: Path, network: Network, asked: bool) -> tuple[nx.Graph[int], str]:
+    """The network with the bytes that went over its links in a run, and words on them; without where nobody asked."""
+    from netsim.measure.traffic import traffic
+    from netsim.report.graph import with_traffic
+    from netsim.trace import read
+
+    if not source.is_dir():
+        _fail(WRONG, f"--colour traffic: {source} is a scenario; only a run's folder says what went over its links")
+    try:
+        recorded = read(source)
+        totals = traffic(recorded)
+        if recorded.header.nodes != [network.graph.nodes[node]["name"] for node in network.graph]:
+            raise ValueError("its trace is of other nodes than its scenario")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        if asked:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+            _fail(WRONG, f"--colour traffic: {source}: {reason}")
+        return network.graph, ""
+    found = with_traffic(network.graph, totals)
+    said, beside = f", traffic {sum(totals.values())} B", found.graph["bytes_beside"]
+    return found, said + (f" ({beside} B of it between nodes that no link joins: not drawn)" if beside else "")
 
 
 def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -> None:

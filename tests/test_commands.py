@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from netsim.cli import app
 from tests.commands import netsim
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +129,7 @@ def test_check_says_what_would_be_started(tmp_path: Path) -> None:
     assert "shenzhen-0 crashes" in done.stdout
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".png", ".graphml", ".dot"])
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".html", ".graphml", ".dot"])
 def test_graph_writes_what_is_asked_for(suffix: str, small: Path, tmp_path: Path) -> None:
     done = netsim(tmp_path, "graph", small, "--output", f"net{suffix}")
     assert done.returncode == 0
@@ -135,12 +137,48 @@ def test_graph_writes_what_is_asked_for(suffix: str, small: Path, tmp_path: Path
     assert (tmp_path / f"net{suffix}").stat().st_size > 100
 
 
-def test_graph_draws_the_network_of_a_run_and_refuses_what_it_cannot_write(small: Path, tmp_path: Path) -> None:
+def drawn(*arguments: object) -> Result:
+    """What `netsim graph` says, in this process."""
+    return CliRunner().invoke(app, ["graph", *map(str, arguments)])
+
+
+def test_graph_draws_the_network_and_the_traffic_of_a_run(small: Path, tmp_path: Path) -> None:
     netsim(tmp_path, "run", small, "--engine", "simulate", "--out", "here")
-    assert netsim(tmp_path, "graph", "here", "--output", "net.dot").returncode == 0
-    done = netsim(tmp_path, "graph", "here", "--output", "net.html")
-    assert done.returncode == 2
-    assert ".html" in done.stderr
+    done = netsim(tmp_path, "graph", "here", "--layout", "latency", "--colour", "traffic", "--output", "net.dot")
+    assert done.returncode == 0, done.stderr
+    assert ", traffic " in done.stdout
+    assert " ms, " in (tmp_path / "net.dot").read_text("utf-8")
+    page = drawn(tmp_path / "here", "--output", tmp_path / "net.html")  # which has the traffic without being asked
+    assert ", traffic " in page.stdout
+    refused = drawn(tmp_path / "here", "--output", tmp_path / "net.bmp")
+    assert refused.exit_code == 2
+    assert ".bmp" in refused.stderr
+
+
+def test_graph_refuses_traffic_that_was_not_recorded(small: Path, tmp_path: Path) -> None:
+    run = ["run", small, "--engine", "simulate", "--set", "trace=blocks", "--out", tmp_path / "here"]
+    assert CliRunner().invoke(app, [*map(str, run)]).exit_code == 0
+    refused = drawn(tmp_path / "here", "--colour", "traffic")
+    assert refused.exit_code == 2
+    assert "here: the trace is kept at level blocks" in refused.stderr
+    page = drawn(tmp_path / "here", "--output", tmp_path / "net.html")
+    assert page.exit_code == 0
+    assert ", traffic " not in page.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--colour", "traffic"], "only a run's folder says what went over its links"),
+        (["--colour", "traffic", "--seed", "3"], "would make it another network"),
+        (["--links", "--layout", "cluster"], "--layout says nothing of them"),
+        (["--links", "--colour", "delay"], "--colour says nothing of them"),
+    ],
+)
+def test_graph_refuses_options_that_do_not_go_together(options: list[str], complaint: str, small: Path) -> None:
+    done = drawn(small, *options)
+    assert done.exit_code == 2
+    assert complaint in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,14 @@
-"""Where the nodes of a network stand in a picture: cities by geography, nodes on a ring around their city.
+"""Where the nodes of a network stand in a picture: by geography, by latency or by cluster.
+
+By geography, the cities stand where they are on the globe, their nodes on a ring around them or filling a disc.
 
 A map to scale would be useless: Shenzhen and Hong Kong lie 27 km apart, Suzhou 1170 km from both, and the two would be
 one dot. So cities keep their bearings and the order of their distances, but long distances are shortened, near cities
 are moved apart until they can be told apart, and the picture writes the true distances on its lines.
+
+By latency, two nodes are as far apart as a message takes on the quickest way over the overlay, as far as a plane has
+room for that. By cluster, a disc is a community: nodes with many quick links to each other (Blondel et al., "Fast
+unfolding of communities in large networks", 2008), and the discs are as far apart as messages take between them.
 """
 
 from __future__ import annotations
@@ -11,10 +17,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import asin, atan2, cos, hypot, pi, radians, sin, sqrt, tau
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import networkx as nx
+    import numpy as np
+    from numpy.typing import NDArray
+
+By = Literal["geography", "latency", "cluster"]
+LAYOUTS: tuple[By, ...] = get_args(By)
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, bottom, right, top
@@ -24,11 +35,17 @@ _MARGIN = 0.8  # around the nodes of a city, in the unit of all lengths here: th
 _GAP = 1.8  # least space between two cities' discs
 _RING = 20  # more nodes than that fill a disc
 _GOLDEN_ANGLE = pi * (3 - sqrt(5))
+_MOST_BY_LATENCY = 3000  # nodes: their distances to each other are a matrix
+_ACROSS = 2.6  # by latency, the picture is about this many times the root of the number of nodes wide
+_TO_READ = {
+    True: "Cities keep their bearings but not their distances: near ones are moved apart, long ways shortened.",
+    False: "The scenario does not say where the cities are: they stand on a circle.",
+}
 
 
 @dataclass(frozen=True)
 class City:
-    """A site's disc. `place` is (latitude, longitude) in degrees, None where the scenario does not say."""
+    """A disc: a site's, or a cluster's. `place` is (latitude, longitude) in degrees, None where nobody says."""
 
     name: str
     place: Point | None
@@ -39,15 +56,24 @@ class City:
 
 @dataclass(frozen=True)
 class Layout:
-    """Cities and the position of every node; `by_geography` is False where some city's place is not known."""
+    """Discs and the position of every node; `by_geography` is False where some city's place is not known.
+
+    By latency there are no discs, and a unit of length stands for `ms_per_unit`. `says` is how to read it all.
+    """
 
     cities: tuple[City, ...]
     positions: dict[Any, Point]
     by_geography: bool
+    by: By = "geography"
+    says: str = ""
+    ms_per_unit: float | None = None
 
     @property
     def extent(self) -> Box:
-        """The box around all discs."""
+        """The box around all discs, or all nodes where there are none."""
+        if not self.cities:
+            across, up = zip(*self.positions.values(), strict=True)
+            return min(across) - _MARGIN, min(up) - _MARGIN, max(across) + _MARGIN, max(up) + _MARGIN
         return (
             min(city.centre[0] - city.radius for city in self.cities),
             min(city.centre[1] - city.radius for city in self.cities),
@@ -71,8 +97,23 @@ class Layout:
         return angles[widest] + gaps[widest] / 2
 
 
-def lay_out(graph: nx.Graph[Any]) -> Layout:
-    """Place the nodes of a graph by their attributes `site` and, where known, `lat` and `lon`."""
+def lay_out(graph: nx.Graph[Any], by: By = "geography") -> Layout:
+    """Place the nodes of a graph by their attributes `site` and, where known, `lat` and `lon`, or by the links' delays.
+
+    The same graph has the same layout. Raises ValueError where there are too many nodes for a layout by latency.
+    """
+    if by == "latency":
+        return _by_latency(graph)
+    return _by_cluster(graph) if by == "cluster" else _by_geography(graph)
+
+
+def delay_ms(attributes: dict[str, Any]) -> float:
+    """A link's median delay, the mean of both directions where they differ."""
+    there = float(attributes.get("median_ms", 0.0))
+    return (there + float(attributes.get("median_back_ms", there))) / 2
+
+
+def _by_geography(graph: nx.Graph[Any]) -> Layout:
     members: dict[str, list[Any]] = {}
     places: dict[str, Point | None] = {}
     for node, attributes in graph.nodes(data=True):
@@ -95,7 +136,118 @@ def lay_out(graph: nx.Graph[Any]) -> Layout:
         for city, offsets in zip(cities, arranged, strict=True)
         for node, (x, y) in zip(city.nodes, offsets, strict=True)
     }
-    return Layout(cities, positions, by_geography)
+    return Layout(cities, positions, by_geography, says=_TO_READ[by_geography] if len(cities) > 1 else "")
+
+
+def _by_latency(graph: nx.Graph[Any]) -> Layout:
+    import numpy as np
+
+    from netsim.report.stress import apart, between, scale, stress, turned
+
+    if len(graph) > _MOST_BY_LATENCY:
+        raise ValueError(f"{len(graph)} nodes are too many for a layout by latency: at most {_MOST_BY_LATENCY}")
+    wanted = _delays(graph)
+    points = scale(wanted)
+    geography = _by_geography(graph)
+    if geography.by_geography and len(geography.cities) > 1:
+        # Which way is up is free: as on the map, as far as it goes.
+        points = turned(points, np.array([geography.positions[node] for node in graph]))
+    least = float(np.ptp(points, axis=0).max()) / (_ACROSS * sqrt(len(graph))) or 1.0
+    points = apart(points, least)
+    off = stress(wanted, points)
+    says = "Nodes are as far apart as the quickest way over the overlay takes"
+    says += f"; a plane cannot show that exactly: here it is off by {100 * off:.0f} % (root mean square)."
+    total = float(between(points).sum())
+    ms = float(wanted.sum()) / total if total else 0.0
+    return Layout((), _rounded(graph, points / least), False, "latency", says, ms * least or None)
+
+
+def _by_cluster(graph: nx.Graph[Any]) -> Layout:
+    import networkx as nx
+    import numpy as np
+
+    from netsim.report.stress import scale
+
+    clusters = communities(graph)
+    of = {node: number for number, members in enumerate(clusters) for node in members}
+    arranged = [_around(len(members)) for members in clusters]
+    radii = [max(hypot(*offset) for offset in offsets) + _MARGIN for offsets in arranged]
+    joined: dict[tuple[int, int], list[float]] = {}
+    for a, b, attributes in graph.edges(data=True):
+        low, high = sorted((of[a], of[b]))
+        if low != high:
+            joined.setdefault((low, high), []).append(delay_ms(attributes))
+    between: nx.Graph[int] = nx.empty_graph(len(clusters))
+    between.add_edges_from((a, b, {"median_ms": sum(all_) / len(all_)}) for (a, b), all_ in joined.items())
+    delays = _delays(between)
+    sizes = np.array(radii)
+    room = 2 * max(radii) + _GAP
+    wanted = sizes[:, None] + sizes + room * (0.2 + 0.8 * delays / (float(delays.max()) or 1.0))
+    np.fill_diagonal(wanted, 0.0)
+    centres = _apart([(float(x), float(y)) for x, y in scale(wanted)], radii)
+    cities = tuple(
+        City(f"cluster {number}", None, centre, radius, tuple(members))
+        for number, (members, centre, radius) in enumerate(zip(clusters, centres, radii, strict=True), 1)
+    )
+    positions = {
+        node: (round(city.centre[0] + x, 4), round(city.centre[1] + y, 4))
+        for city, offsets in zip(cities, arranged, strict=True)
+        for node, (x, y) in zip(city.nodes, offsets, strict=True)
+    }
+    says = (
+        "Clusters are nodes with many quick links to each other (Louvain's method; a link weighs one over its delay)."
+    )
+    return Layout(cities, positions, False, "cluster", says)
+
+
+def communities(graph: nx.Graph[Any]) -> list[list[Any]]:
+    """The clusters of a graph by Louvain's method, links weighing one over their delay, the largest first.
+
+    Within a cluster the nodes of a site stand together.
+    """
+    import networkx as nx
+
+    order = list(graph)
+    number = {node: index for index, node in enumerate(order)}  # the sets of numbers have the same order everywhere
+    least = 0.01 * sum(delay_ms(link) for _, _, link in graph.edges(data=True)) / (graph.number_of_edges() or 1)
+    weighted: nx.Graph[int] = nx.empty_graph(len(order))
+    for a, b, link in graph.edges(data=True):
+        weighted.add_edge(number[a], number[b], weight=1 / (max(delay_ms(link), least) or 1.0))
+    found = sorted(map(sorted, nx.community.louvain_communities(weighted, seed=1)), key=lambda all_: (-len(all_), all_))
+    sites = {site: place for place, site in enumerate(dict.fromkeys(_site(graph, node) for node in order))}
+    return [
+        [order[index] for index in sorted(members, key=lambda index: (sites[_site(graph, order[index])], index))]
+        for members in found
+    ]
+
+
+def _site(graph: nx.Graph[Any], node: Any) -> str:
+    return str(graph.nodes[node].get("site", ""))
+
+
+def _delays(graph: nx.Graph[Any]) -> NDArray[np.float64]:
+    """What the quickest way takes from every node to every other, ms; hops where the links have no delay.
+
+    Two pieces of a graph are half as far again apart as any two nodes of one piece.
+    """
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import shortest_path
+
+    number = {node: index for index, node in enumerate(graph)}
+    ends = np.array([(number[a], number[b]) for a, b in graph.edges], np.int64).reshape(-1, 2)
+    lengths = np.array([delay_ms(link) for _, _, link in graph.edges(data=True)])
+    # A length of nought would be no link.
+    lengths = np.maximum(lengths, 1e-6 * lengths.max()) if lengths.any() else np.ones(len(lengths))
+    links = coo_array((lengths, (ends[:, 0], ends[:, 1])), shape=(len(number), len(number)))
+    delays: NDArray[np.float64] = shortest_path(links.tocsr(), directed=False)
+    known = np.isfinite(delays)
+    delays[~known] = 1.5 * (float(delays[known].max()) or 1.0)
+    return delays
+
+
+def _rounded(graph: nx.Graph[Any], points: NDArray[np.float64]) -> dict[Any, Point]:
+    return {node: (round(float(x), 4), round(float(y), 4)) for node, (x, y) in zip(graph, points, strict=True)}
 
 
 def great_circle_km(a: Point, b: Point) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 _PATIENCE_MS = 60_000  # a shared machine may stall
 
@@ -30,13 +30,20 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that has said nothing when the test is over: no error, no warning."""
-    context = browser.new_context(accept_downloads=True)
+    """An empty tab that has said nothing when the test is over: no error, no warning, no dialogue of a script that got
+    in."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
     context.set_default_timeout(_PATIENCE_MS)
     page = context.new_page()
     said: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        said.append(f"dialogue: {dialog.message}")
+        dialog.dismiss()
+
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("dialog", refuse)
     yield page
     context.close()
     assert not said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations, pairwise
 from math import atan2, cos, degrees, dist, pi, sin
 from typing import Any
@@ -91,3 +92,80 @@ def test_one_city_has_its_name_above() -> None:
     layout = lay_out(network(("suzhou", SUZHOU, 7)))
     assert layout.outward(layout.cities[0]) == pi / 2
     assert layout.cities[0].centre == (0, 0)
+
+
+def joined(*cities: tuple[str, tuple[float, float] | None, int], ms: Mapping[str, float]) -> nx.Graph[Any]:
+    """Everybody with everybody: `ms` by the first letters of the two cities, in the alphabet's order."""
+    graph = network(*cities)
+    for a, b in combinations(graph, 2):
+        pair = "".join(sorted(graph.nodes[node]["site"][0] for node in (a, b)))
+        graph.add_edge(a, b, median_ms=ms[pair], median_back_ms=ms[pair])
+    return graph
+
+
+TRIANGLE = {"aa": 1, "bb": 1, "cc": 1, "ab": 4, "ac": 30, "bc": 31}
+
+
+def test_by_latency_quick_pairs_stand_near_and_a_unit_says_how_much_it_is() -> None:
+    graph = joined(("a", SHENZHEN, 4), ("b", HONG_KONG, 4), ("c", SUZHOU, 4), ms=TRIANGLE)
+    layout = lay_out(graph, "latency")
+    assert layout.cities == ()
+    assert layout.ms_per_unit is not None
+    middles = [
+        tuple(
+            sum(layout.positions[node][axis] for node in graph if graph.nodes[node]["site"] == site) / 4
+            for axis in (0, 1)
+        )
+        for site in "abc"
+    ]
+    near, far = dist(middles[0], middles[1]), dist(middles[0], middles[2])
+    assert far * layout.ms_per_unit == pytest.approx(30, rel=0.15)
+    assert near < far / 2
+    assert middles[2][1] > middles[0][1], "north is up where that is known"
+
+
+def test_by_latency_the_quickest_way_counts_not_the_link() -> None:
+    graph = network(("a", None, 3))
+    graph.add_edge(0, 1, median_ms=1.0)
+    graph.add_edge(1, 2, median_ms=1.0)
+    graph.add_edge(0, 2, median_ms=50.0)
+    places = lay_out(graph, "latency").positions
+    assert dist(places[0], places[2]) == pytest.approx(2 * dist(places[0], places[1]), rel=0.1)
+
+
+def test_too_many_nodes_for_a_matrix_of_distances_are_refused() -> None:
+    with pytest.raises(ValueError, match="3001 nodes are too many for a layout by latency: at most 3000"):
+        lay_out(nx.empty_graph(3001), "latency")
+
+
+def test_clusters_are_those_with_quick_links() -> None:
+    graph = joined(("a", SHENZHEN, 5), ("b", HONG_KONG, 4), ("c", SUZHOU, 6), ms={**TRIANGLE, "ab": 25})
+    layout = lay_out(graph, "cluster")
+    assert [len(city.nodes) for city in layout.cities] == [6, 5, 4]
+    assert [city.name for city in layout.cities] == ["cluster 1", "cluster 2", "cluster 3"]
+    assert all(len({graph.nodes[node]["site"] for node in city.nodes}) == 1 for city in layout.cities)
+
+
+@pytest.mark.parametrize("by", ["latency", "cluster"])
+@pytest.mark.parametrize(
+    "graph",
+    [
+        network(("a", None, 1)),
+        network(("a", None, 7)),  # no links
+        nx.path_graph(2),
+        nx.star_graph(60),  # nobody said what its delays are
+        joined(("a", None, 4), ("b", None, 3), ms={"aa": 0, "bb": 0, "ab": 0}),
+        nx.disjoint_union(nx.cycle_graph(5), nx.cycle_graph(4)),
+        nx.relabel_nodes(nx.random_regular_graph(4, 80, seed=3), str),
+    ],
+    ids=["one", "loose", "two", "star", "no delay", "pieces", "texts"],
+)
+def test_every_node_of_odd_graphs_has_a_place_of_its_own(graph: nx.Graph[Any], by: Any) -> None:
+    layout = lay_out(graph, by)
+    assert sorted(layout.positions, key=str) == sorted(graph, key=str)
+    assert all(dist(a, b) > 0.6 for a, b in combinations(layout.positions.values(), 2))
+    assert layout.positions == lay_out(graph, by).positions
+    left, bottom, right, top = layout.extent
+    assert all(left < x < right and bottom < y < top for x, y in layout.positions.values())
+    for one, other in combinations(layout.cities, 2):
+        assert dist(one.centre, other.centre) > one.radius + other.radius
