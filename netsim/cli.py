@@ -96,8 +96,8 @@ def run(
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
-    from netsim.run import new_folder
-    from netsim.run import run as run_plan
+    from netsim.running import new_folder
+    from netsim.running import run as run_plan
 
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
@@ -133,8 +133,8 @@ def replay(
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
-    from netsim.run import new_folder
-    from netsim.run import replay as replay_run
+    from netsim.running import new_folder
+    from netsim.running import replay as replay_run
 
     try:
         folder = _folder(out) if out is not None else new_folder(loaded, latest=False)
@@ -233,7 +233,7 @@ def sweep(
     ] = "local",
 ) -> None:
     """Simulate every combination of what varies, with several seeds each."""
-    from netsim.run import new_folder
+    from netsim.running import new_folder
     from netsim.sweep import Folder, OtherSweep, SweepError, joined, table
 
     if cluster != "local":
