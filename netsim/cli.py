@@ -445,6 +445,53 @@ def explain(
         console.print(waterfall(causes.header, path, console.width))
 
 
+class Form(Enum):
+    """What a run can be written as for other tools."""
+
+    perfetto = "perfetto"
+    csv = "csv"
+    parquet = "parquet"
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/latest.")],
+    to: Annotated[Form, typer.Option(help="Trace events for ui.perfetto.dev, or tables.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR", help="The file of trace events (.json or .json.gz), or the tables' folder; else in RUN."
+        ),
+    ] = None,
+) -> None:
+    """Write a run for tools that people already use: every message with Perfetto, or all that it holds as tables."""
+    from netsim.export import perfetto, tables
+    from netsim.trace import read
+
+    try:
+        trace = read(run_folder)
+    except OSError as error:
+        _fail(WRONG, f"{run_folder} is no run's folder: {error.strerror or error}")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        _fail(WRONG, f"{run_folder}: {str(error).partition(chr(10))[0]}")
+    try:
+        if to is Form.perfetto:
+            target = output or run_folder / perfetto.FILE
+            if not target.name.endswith((".json", ".json.gz")):
+                _fail(WRONG, f"--output {target}: trace events go into a .json or .json.gz file")
+            typer.echo(f"{target}: {perfetto.write(trace, target)} trace events, for https://ui.perfetto.dev")
+            if trace.header.level != "full":
+                typer.echo(f"note: its trace is of level {trace.header.level}: no messages are in it", err=True)
+            return
+        target = output or run_folder / to.value
+        written = tables.write(trace, target, to.value)
+        for table, rows in written.items():
+            typer.echo(f"{target / table}.{to.value}: {rows} rows")
+        typer.echo(f"{target / tables.MEANING}: what their columns hold")
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[

@@ -28,7 +28,7 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
 
     A node has received a block when it first has a message in full that carries it; the proposer when it proposes.
     """
-    received = _receptions(events, blocks)
+    received = receptions(events, blocks)
     starts = np.searchsorted(received[:, 0], np.arange(len(blocks.ids) + 1))
     reached = np.diff(starts)
 
@@ -40,14 +40,14 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
     return Propagation(p50=until(50), p90=until(90), p99=until(99), all=until(100))
 
 
-def _receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
-    """Pairs (index of the block, when a further correct node had it), ordered by block, then by time."""
+def receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
+    """Rows (index of the block, when a further correct node had it, that node), ordered by block, then by time."""
     if not len(blocks.ids):
-        return np.zeros((0, 2), np.int64)
+        return np.zeros((0, 3), np.int64)
     rows = np.concatenate((events.of_correct("have"), events.of_correct("propose")))
     block, node, time = positions(blocks.ids, rows[:, BLOCK]), rows[:, NODE], rows[:, TIME]
     order = np.lexsort((time, block))
     order = order[block[order] >= 0]
     _, firsts = np.unique(block[order] * len(events.header.nodes) + node[order], return_index=True)
     order = order[np.sort(firsts)]
-    return np.stack((block[order], time[order]), axis=1)
+    return np.stack((block[order], time[order], node[order]), axis=1)
