@@ -32,6 +32,7 @@ import msgspec
 
 from netsim import catalogue
 from netsim import trace as traces
+from netsim.engine.lifeline import die_with_parent
 from netsim.export.frames import TABLES, Frames
 from netsim.measure.account import account, last_messages
 from netsim.measure.causes import MEANING, Causes, CriticalPath, Milestone, name
@@ -217,7 +218,7 @@ class Explanation:
         from rich.console import Console
 
         file = StringIO()
-        console = Console(file=file, width=_WIDE, color_system=None)
+        console = Console(file=file, width=_WIDE, color_system=None, force_jupyter=False)
         for part in self._drawn():
             console.print(part)
         return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
@@ -379,6 +380,7 @@ def _netsim(*arguments: str) -> tuple[int, str]:
         text=True,
         env=os.environ | {"PYTHONPATH": path},
         start_new_session=True,  # so that it hears Ctrl-C once, from here
+        preexec_fn=die_with_parent(os.getpid()),
     ) as process:
         try:
             _, said = process.communicate()

@@ -38,6 +38,7 @@ _DASHES: tuple[Any, ...] = (
 _INK, _FAINT, _GRID = "#222222", "#767676", "#E4E4E0"
 _WHO = (("first_ms", "first validator"), ("quorum_ms", "quorum"), ("all_ms", "all validators"))
 _MOST_CURVES = 300  # blocks of which propagation is drawn each; the median is over all
+_WIDE_SPREAD = 20  # times the usual: from there on a logarithmic scale shows more
 _STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same everywhere
     "font.size": 9.0,
@@ -95,7 +96,12 @@ class Plots:
             if header.warmup_ns:
                 axes.axvline(header.warmup_ns / 1e9, color=_FAINT, linewidth=0.8, linestyle=":", label="warm-up ends")
             axes.set_xlim(0, header.duration_ns / 1e9)
-            axes.set_ylim(bottom=0)
+            longest = blocks["all_ms"].max()
+            if isinstance(longest, float) and longest > _WIDE_SPREAD * _typical(blocks["quorum_ms"]):
+                axes.set_yscale("log")
+                axes.yaxis.set_major_formatter(_plain)
+            else:
+                axes.set_ylim(bottom=0)
             axes.set_xlabel("proposed at, s")
             axes.set_ylabel("final after, ms")
             _legend(figure, axes)
@@ -172,8 +178,9 @@ class Plots:
             places = range(len(types))
             axes.barh(places, (types["bytes"] / 1e6).to_list(), color=COLOURS[0], height=0.7)
             for place, (volume, copies) in enumerate(zip(types["bytes"], types["copies"], strict=True)):
+                says = f"{copies} cop{'y' if copies == 1 else 'ies'}"
                 axes.annotate(
-                    f"{copies} copies", (volume / 1e6, place), (4, 0), textcoords="offset points",
+                    says, (volume / 1e6, place), (4, 0), textcoords="offset points",
                     va="center", fontsize=8, color=_FAINT,
                 )  # fmt: skip
             axes.set_yticks(places, types["type"].to_list())
@@ -218,7 +225,13 @@ class Plots:
 
 def _legend(figure: Figure, axes: Axes) -> None:
     if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+        figure.legend(loc="outside lower left", ncols=6, frameon=False, fontsize=8)
+
+
+def _typical(durations: pl.Series) -> float:
+    """Their median; infinity where there are none."""
+    median = durations.median()
+    return median if isinstance(median, float) else float("inf")
 
 
 def _percentiles(samples: NDArray[np.float64], which: Sequence[int]) -> list[float]:
