@@ -368,17 +368,21 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
+def environment() -> dict[str, str]:
+    """This process's own, for others that are to have netsim from where this one has it."""
+    paths = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 def _netsim(*arguments: str) -> tuple[int, str]:
     """Run netsim in a process of its own; its exit code, and what it says is wrong. Ctrl-C is passed on to it."""
-    root = str(Path(__file__).parents[1])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(
         [sys.executable, "-m", "netsim", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        env=environment(),
         start_new_session=True,  # so that it hears Ctrl-C once, from here
         preexec_fn=die_with_parent(os.getpid()),
     ) as process:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netsim.notebook import environment
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
@@ -35,7 +37,8 @@ def executed(path: Path) -> NotebookNode:
         # Sockets of this user instead of ports that anybody on this machine can reach.
         config = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
         resources = {"metadata": {"path": str(there)}}
-        NotebookClient(notebook, config=config, timeout=_TIMEOUT_S, resources=resources).execute()
+        client = NotebookClient(notebook, config=config, timeout=_TIMEOUT_S, resources=resources)
+        client.execute(env=environment())
     for number, cell in enumerate(notebook.cells, 1):
         cell.id = f"cell-{number}"
         cell.metadata = {}

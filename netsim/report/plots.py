@@ -69,7 +69,7 @@ class Plots:
     def __repr__(self) -> str:
         return f"<figures of {self._name}: {', '.join(name for name in dir(self) if not name.startswith('_'))}>"
 
-    def finality(self) -> Figure:
+    def finality(self) -> Picture:
         """How long each block took until it was final, by when it was proposed; faults are shaded."""
         blocks, header = self._frames.finality, self._frames.header
         with self._figure("Time to finality", "Each block by when it was proposed; faults are shaded.") as (
@@ -107,13 +107,13 @@ class Plots:
             _legend(figure, axes)
         return figure
 
-    def tail(self) -> Figure:
+    def tail(self) -> Picture:
         """What share of blocks takes longer than so many milliseconds, on a logarithmic scale."""
         counted = self._frames.finality.filter("counted")
         curves = [(label, counted[column].drop_nulls().to_numpy()) for column, label in _WHO]
         return self._tails("Time to finality", "The share of blocks that take longer.", curves, "final after, ms")
 
-    def transactions(self) -> Figure:
+    def transactions(self) -> Picture:
         """What share of transactions waits longer, by the site of their clients, on a logarithmic scale."""
         known = self._frames.transactions.filter(pl.col("latency_ms").is_not_null())
         sites = self._frames.header.sites[: len(COLOURS) - 1]
@@ -123,7 +123,7 @@ class Plots:
         says = "The share of transactions whose clients wait longer, from when they were due, by site."
         return self._tails("Transaction latency", says, curves, "final at the client's node after, ms")
 
-    def propagation(self) -> Figure:
+    def propagation(self) -> Picture:
         """How a block spreads: the share of nodes that have it, over time; a thin line per block and their median."""
         received = self._frames.propagation.filter(
             pl.col("block").is_in(self._frames.finality.filter("counted")["block"].implode())
@@ -147,7 +147,7 @@ class Plots:
             _legend(figure, axes)
         return figure
 
-    def cities(self) -> Figure:
+    def cities(self) -> Picture:
         """When blocks are final at the validators of each site: the median, and from the 5th to the 95th percentile."""
         counted = self._frames.finality.filter("counted")["block"].implode()
         made = self._frames.finalisations.filter("validator", pl.col("block").is_in(counted))
@@ -169,7 +169,7 @@ class Plots:
             axes.set_xlabel("final after, ms")
         return figure
 
-    def traffic(self) -> Figure:
+    def traffic(self) -> Picture:
         """How many bytes each type of message put on the network."""
         sent = self._frames.traffic.filter(pl.col("what") == "sent")
         types = sent.group_by("type").agg(pl.col("bytes").sum(), pl.col("copies").sum()).sort("bytes", descending=True)
@@ -189,7 +189,7 @@ class Plots:
             axes.set_xlabel("sent, MB")
         return figure
 
-    def _tails(self, what: str, says: str, curves: Sequence[tuple[str, NDArray[np.float64]]], unit: str) -> Figure:
+    def _tails(self, what: str, says: str, curves: Sequence[tuple[str, NDArray[np.float64]]], unit: str) -> Picture:
         with self._figure(what, says) as (figure, axes):
             longest = 1
             for place, (label, samples) in enumerate(curves):
