@@ -206,7 +206,9 @@ def test_how_long_a_slice_is(trace: Trace, tmp_path: Path) -> None:
     perfetto.write(trace, tmp_path / "run.json")
     prepares = [event for event in Document(tmp_path / "run.json").of("X", "message") if event["name"] == "Prepare"]
     assert {int(event["dur"]) for event in prepares} <= {0, 70, 95}
-    assert any(event["dur"] == 95 for event in prepares)
+    durations = Counter(int(event["dur"]) for event in prepares)
+    assert durations[95] > 0
+    assert durations[70] > 0  # where the next message waited
     assert all(event["args"].keys() >= {"block", "height", "round", "from", "bytes"} for event in prepares)
 
 

@@ -10,9 +10,11 @@ thread of it with up to three more below its own:
     shenzhen-0 down     crashed, or frozen
 
 Faults have a process of their own. Each delivery of a message is a flow, an arrow from the slice that sent it to the
-one that takes it up. Messages, and with them slices and flows, are in a trace of level `full` only; work after the last
-thing that a node records of an event is not in the trace, and so not in its slice. The totals at the end of a life are
-left out.
+one that takes it up. Messages, and with them slices and flows, are in a trace of level `full` only. The totals at the
+end of a life are left out.
+
+How long the CPU works at something is known where the next message had to wait for it, and else to the last thing that
+the node recorded meanwhile: work after that is not in the trace, and so not in the slice.
 
 Times are microseconds with three decimals: exact to the nanosecond. Slices of one track never overlap, as the format
 asks; on a track, events stand in the order of time, and at the same time what begins stands before what lies in it.
@@ -33,7 +35,7 @@ import numpy as np
 
 from netsim.measure.causes import name
 from netsim.measure.events import BLOCK, BYTES, CAUSE, DETAIL, HEIGHT, KIND, MESSAGE, NODE, PEER, ROUND, TIME, Events
-from netsim.trace import DROPS, TAG_BITS, Fault, Header, Trace
+from netsim.trace import DROPS, PARTS, TAG_BITS, Fault, Header, Trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +88,7 @@ def _write(trace: Trace, file: IO[str]) -> int:
 def trace_events(trace: Trace) -> Iterator[str]:
     """The trace events, each as JSON: track by track, each in the order of time."""
     events, header = Events(trace), trace.header
-    deliveries = _Deliveries(events)
+    deliveries = _Deliveries(events, trace.hops)
     begins = np.searchsorted(events.rows[:, NODE], np.arange(len(header.nodes) + 1)).tolist()
     tracks = _Tracks(header)
     yield from tracks.processes()
@@ -99,7 +101,9 @@ def trace_events(trace: Trace) -> Iterator[str]:
 class _Deliveries:
     """Numbers the deliveries of the whole run from 1: what a flow is known by at both of its ends."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, hops: NDArray[np.int64]) -> None:
+        waits = hops[(hops[:, 2] == PARTS.index("cpu-wait")) & (hops[:, 3] > 0)]
+        self._waited = set(map(tuple, waits[:, :2].tolist()))
         taken_up = np.flatnonzero(events.is_kind("deliver"))
         order = np.argsort(events.rows[taken_up, MESSAGE], kind="stable")
         self._messages = events.rows[taken_up[order], MESSAGE]
@@ -110,6 +114,10 @@ class _Deliveries:
         """The deliveries that a message came to."""
         begin, end = np.searchsorted(self._messages, (message, message + 1))
         return range(int(begin) + 1, int(end) + 1)
+
+    def waited(self, message: int, receiver: int) -> bool:
+        """Whether a message had to wait for its receiver's CPU."""
+        return (message, receiver) in self._waited
 
     def taken_up(self, row: int) -> int:
         """The delivery that a row is."""
@@ -214,11 +222,19 @@ class _Node:
                 yield track.instant(at, kind, "record", _arguments(header, kind, row))
 
     def _ends(self) -> dict[int, int]:
-        """When the last thing happened that each event made happen, by the event's place."""
+        """By the place of each event that the node handles, until when its CPU is known to work at it."""
         ends: dict[int, int] = {}
-        for row, life in zip(self._rows, self._lives, strict=True):
-            if self._header.kinds[row[KIND]] not in _TOTALS and row[CAUSE] >= 0:
-                ends[life + row[CAUSE]] = row[TIME]  # its rows stand in the order of time
+        handled: int | None = None  # the event before, as long as nothing else can have kept the CPU
+        for place, (row, life) in enumerate(zip(self._rows, self._lives, strict=True)):
+            kind = self._header.kinds[row[KIND]]
+            if kind in _EVENTS:
+                if handled is not None and kind == "deliver" and self._deliveries.waited(row[MESSAGE], row[NODE]):
+                    ends[handled] = row[TIME]
+                handled = place
+            elif kind in ("crash", "freeze"):
+                handled = None
+            elif kind not in _TOTALS and row[CAUSE] >= 0:
+                ends[life + row[CAUSE]] = row[TIME]  # a node's rows stand in the order of time
         return ends
 
     def _blocks(self) -> Iterable[Slice]:
