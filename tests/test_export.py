@@ -24,7 +24,7 @@ from netsim.measure.dist import dist_ms
 from netsim.measure.events import DETAIL, KIND, PEER, TIME, Events
 from netsim.scenario import parse
 from netsim.trace import DROPS, Trace
-from tests.commands import netsim
+from tests.commands import ROOT, netsim
 
 NAME = '<b onclick="x()">, "quoted" $x$'
 ROUGH = """
@@ -287,6 +287,13 @@ def test_the_events_are_the_trace_in_names(frames: Frames, trace: Trace) -> None
     caused = events.filter(kind="send").join(events, left_on="cause", right_on="event", suffix="_cause")
     assert set(caused["kind_cause"]) <= {"deliver", "timer", "submit"}
     assert (caused["node"] == caused["node_cause"]).all()
+
+
+def test_the_document_describes_every_table() -> None:
+    text = (ROOT / "scenarios" / "exports.md").read_text("utf-8")
+    for table, described in TABLES.items():
+        rows = "".join(f"| `{column}` | {holds} |\n" for column, holds in described.columns.items())
+        assert f"### {table}\n\nA row for {described.says}.\n\n| column | holds |\n|---|---|\n{rows}" in text
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
