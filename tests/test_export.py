@@ -21,7 +21,7 @@ from netsim.export import perfetto, tables
 from netsim.export.frames import TABLES, Frames
 from netsim.measure import Summary, summarise
 from netsim.measure.dist import dist_ms
-from netsim.measure.events import DETAIL, KIND, PEER, TIME, Events
+from netsim.measure.events import DETAIL, KIND, NODE, PEER, TIME, Events
 from netsim.scenario import parse
 from netsim.trace import DROPS, Trace
 from tests.commands import ROOT, netsim
@@ -164,7 +164,7 @@ def test_trace_events_are_as_their_format_asks(protocol: str, tmp_path: Path) ->
     assert len(document.flows) == len(delivered)
     ways = Counter(tuple(document.threads[end["tid"]] for end in flow) for flow in document.flows.values())
     nodes = header.nodes
-    assert ways == Counter((nodes[sender], nodes[node]) for sender, node in delivered[:, [PEER, 1]].tolist())
+    assert ways == Counter((nodes[sender], nodes[node]) for sender, node in delivered[:, [PEER, NODE]].tolist())
     assert all(begin["ts"] < end["ts"] for begin, end in document.flows.values())
 
     for kind in ("propose", "finalise", "crash", "freeze", "drop"):
@@ -327,6 +327,22 @@ def test_a_run_in_which_nothing_happened_has_empty_tables(tmp_path: Path) -> Non
     assert (written["finality"], written["messages"], written["nodes"]) == (0, 0, 7)
     perfetto.write(trace, tmp_path / "run.json")
     assert not Document(tmp_path / "run.json").flows
+
+
+def test_what_a_killed_process_did_not_write_is_not_known(trace: Trace, frames: Frames, tmp_path: Path) -> None:
+    """A run that was cut short may lack the last rows of a node, whose messages were taken up elsewhere."""
+    rows = trace.events
+    lacks = (rows[:, NODE] == 1) & (rows[:, TIME] > 3_000_000_000)
+    cut = Trace(trace.header, rows[~lacks], trace.hops)
+    messages = Frames(cut).messages
+    unknown = messages.filter(pl.col("sent_ms").is_null())
+    assert set(unknown["sender"]) == {trace.header.nodes[1]}
+    assert unknown["delay_ms"].null_count() == len(unknown) > 0
+    whole = frames.messages.filter(pl.col("receiver") != trace.header.nodes[1])
+    assert messages["sent_ms"].drop_nulls().is_in(frames.messages["sent_ms"].implode()).all()
+    assert len(messages.filter(pl.col("receiver") != trace.header.nodes[1])) == len(whole)
+    perfetto.write(cut, tmp_path / "run.json")
+    assert len(Document(tmp_path / "run.json").flows) == messages.filter(lost=None)["sent_ms"].count()
 
 
 def test_the_command_writes_into_the_run_or_where_it_is_told(

@@ -127,7 +127,7 @@ TABLES: Mapping[str, Table] = {
             "bytes": "of the copy",
             **_BLOCK,
             "round": "the round, or view, that it is about",
-            "sent_ms": "when it was sent",
+            "sent_ms": "when it was sent; null: the sender was killed before it wrote that down",
             "end_ms": "when the receiver's CPU took it up, or when it was lost",
             "delay_ms": "from the one to the other",
             "lost": f"why it was lost: {', '.join(DROPS)}; null: it was not",
@@ -281,25 +281,29 @@ class Frames:
         ends = events.rows[events.is_kind("deliver") | events.is_kind("drop")]
         ends = ends[np.lexsort((ends[:, NODE], ends[:, MESSAGE]))]
         lost = ends[:, KIND] == self.header.kinds.index("drop")
-        sent = sends[np.searchsorted(sends[:, MESSAGE], ends[:, MESSAGE])]
-        parts = self._parts(ends[:, MESSAGE], ends[:, NODE], lost)
+        at = np.searchsorted(sends[:, MESSAGE], ends[:, MESSAGE]).clip(max=max(0, len(sends) - 1))
+        known = sends[at, MESSAGE] == ends[:, MESSAGE] if len(sends) else np.zeros(len(ends), np.bool_)
+        sent_ns = np.full(len(ends), NEVER)  # a process that was killed may not have written that it had sent something
+        sent_ns[known] = sends[at[known], TIME]
+        tags = np.where(lost, -1, ends[:, DETAIL])
+        tags[known] = sends[at[known], DETAIL] & (1 << TAG_BITS) - 1
         return _frame(
             "messages",
             self._message(ends[:, MESSAGE]),
-            self._type(sent[:, DETAIL] & (1 << TAG_BITS) - 1),
-            self._node(sent[:, NODE]),
-            self._site(sent[:, NODE]),
+            self._type(tags),
+            self._node(ends[:, PEER]),
+            self._site(ends[:, PEER]),
             self._node(ends[:, NODE]),
             self._site(ends[:, NODE]),
-            sent[:, BYTES],
-            _names(sent[:, BLOCK]),
-            _there(sent[:, HEIGHT]),
-            _there(sent[:, ROUND]),
-            _ms(sent[:, TIME]),
+            ends[:, BYTES],
+            _names(ends[:, BLOCK]),
+            _there(ends[:, HEIGHT]),
+            _there(ends[:, ROUND]),
+            _until(sent_ns, np.zeros_like(sent_ns)),
             _ms(ends[:, TIME]),
-            _ms(ends[:, TIME] - sent[:, TIME]),
+            _without(_ms(ends[:, TIME] - np.where(known, sent_ns, 0)), ~known),
             _chosen(np.where(lost, ends[:, DETAIL], -1), DROPS),
-            *parts,
+            *self._parts(ends[:, MESSAGE], ends[:, NODE], lost),
         )
 
     def _parts(self, messages: Integers, receivers: Integers, lost: NDArray[np.bool_]) -> list[pl.Series]:

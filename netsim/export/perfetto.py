@@ -104,7 +104,9 @@ class _Deliveries:
     def __init__(self, events: Events, hops: NDArray[np.int64]) -> None:
         waits = hops[(hops[:, 2] == PARTS.index("cpu-wait")) & (hops[:, 3] > 0)]
         self._waited = set(map(tuple, waits[:, :2].tolist()))
-        taken_up = np.flatnonzero(events.is_kind("deliver"))
+        # A process that was killed may not have written that it had sent something.
+        known = np.isin(events.rows[:, MESSAGE], events.of("send")[:, MESSAGE])
+        taken_up = np.flatnonzero(events.is_kind("deliver") & known)
         order = np.argsort(events.rows[taken_up, MESSAGE], kind="stable")
         self._messages = events.rows[taken_up[order], MESSAGE]
         self._of_row: NDArray[np.int64] = np.zeros(len(events.rows), np.int64)
@@ -120,7 +122,7 @@ class _Deliveries:
         return (message, receiver) in self._waited
 
     def taken_up(self, row: int) -> int:
-        """The delivery that a row is."""
+        """The delivery that a row is; 0 where nothing is known of its other end."""
         return int(self._of_row[row])
 
 
@@ -216,8 +218,9 @@ class _Node:
                 label = _type(header, row[DETAIL]) if kind == "deliver" else kind
                 category = "message" if kind == "deliver" else "event"
                 yield track.slice(at, ends.get(place, at), label, category, _arguments(header, kind, row))
-                if kind == "deliver":
-                    yield track.flow(at, label, self._deliveries.taken_up(self._first + place), arrives=True)
+                number = self._deliveries.taken_up(self._first + place)
+                if number:
+                    yield track.flow(at, label, number, arrives=True)
             else:
                 yield track.instant(at, kind, "record", _arguments(header, kind, row))
 
