@@ -342,7 +342,7 @@ def test_what_a_killed_process_did_not_write_is_not_known(trace: Trace, frames: 
     assert messages["sent_ms"].drop_nulls().is_in(frames.messages["sent_ms"].implode()).all()
     assert len(messages.filter(pl.col("receiver") != trace.header.nodes[1])) == len(whole)
     perfetto.write(cut, tmp_path / "run.json")
-    assert len(Document(tmp_path / "run.json").flows) == messages.filter(lost=None)["sent_ms"].count()
+    assert len(Document(tmp_path / "run.json").flows) == messages.filter(pl.col("lost").is_null())["sent_ms"].count()
 
 
 def test_the_command_writes_into_the_run_or_where_it_is_told(
