@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netsim.engine.tally import Tally
     from netsim.network import Network
     from netsim.report.progress import Progress
-    from netsim.run import Result
+    from netsim.running import Result
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Folder
     from netsim.trace import Trace
@@ -99,8 +99,8 @@ def run(
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
-    from netsim.run import new_folder
-    from netsim.run import run as run_plan
+    from netsim.running import new_folder
+    from netsim.running import run as run_plan
 
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
@@ -137,8 +137,8 @@ def replay(
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.progress import Progress
     from netsim.report.terminal import print_summary
-    from netsim.run import new_folder
-    from netsim.run import replay as replay_run
+    from netsim.running import new_folder
+    from netsim.running import replay as replay_run
 
     try:
         folder = _folder(out) if out is not None else new_folder(loaded, latest=False)
@@ -243,7 +243,7 @@ def sweep(
     ] = "local",
 ) -> None:
     """Simulate every combination of what varies, with several seeds each."""
-    from netsim.run import new_folder
+    from netsim.running import new_folder
     from netsim.sweep import Folder, OtherSweep, SweepError, joined, table
 
     if cluster != "local":
@@ -534,6 +534,53 @@ def explain(
         paths = sorted(paths, key=lambda path: path.final_ns - path.proposed_ns)[len(paths) // 2 :][:1]
     for path in paths:
         console.print(waterfall(causes.header, path, console.width))
+
+
+class Form(Enum):
+    """What a run can be written as for other tools."""
+
+    perfetto = "perfetto"
+    csv = "csv"
+    parquet = "parquet"
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/latest.")],
+    to: Annotated[Form, typer.Option(help="Trace events for ui.perfetto.dev, or tables.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR", help="The file of trace events (.json or .json.gz), or the tables' folder; else in RUN."
+        ),
+    ] = None,
+) -> None:
+    """Write a run for tools that people already use: every message with Perfetto, or all that it holds as tables."""
+    from netsim.export import perfetto, tables
+    from netsim.trace import read
+
+    try:
+        trace = read(run_folder)
+    except OSError as error:
+        _fail(WRONG, f"{run_folder} is no run's folder: {error.strerror or error}")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        _fail(WRONG, f"{run_folder}: {str(error).partition(chr(10))[0]}")
+    try:
+        if to is Form.perfetto:
+            target = output or run_folder / perfetto.FILE
+            if not target.name.endswith((".json", ".json.gz")):
+                _fail(WRONG, f"--output {target}: trace events go into a .json or .json.gz file")
+            typer.echo(f"{target}: {perfetto.write(trace, target)} trace events, for https://ui.perfetto.dev")
+            if trace.header.level != "full":
+                typer.echo(f"note: its trace is of level {trace.header.level}: no messages are in it", err=True)
+            return
+        target = output or run_folder / to.value
+        written = tables.write(trace, target, to.value)
+        for table, rows in written.items():
+            typer.echo(f"{target / table}.{to.value}: {rows} rows")
+        typer.echo(f"{target / tables.MEANING}: what their columns hold")
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
 @app.command(name="list")

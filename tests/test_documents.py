@@ -18,6 +18,7 @@ DOCUMENTS = (
     "scenarios/README.md",
     "scenarios/links.md",
     "scenarios/sweeps.md",
+    "scenarios/exports.md",
     "scenarios/own-protocol/README.md",
 )
 COMMAND = re.compile(r"^ {4}(tools/\S+.*?)(?: {2,}#.*)?$|`(tools/netsim [^`<]+)`", re.MULTILINE)

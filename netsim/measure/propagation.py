@@ -41,13 +41,13 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
 
 
 def receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
-    """Pairs (index of the block, when a further correct node had it), ordered by block, then by time."""
+    """Rows (index of the block, when a further correct node had it, that node), ordered by block, then by time."""
     if not len(blocks.ids):
-        return np.zeros((0, 2), np.int64)
+        return np.zeros((0, 3), np.int64)
     rows = np.concatenate((events.of_correct("have"), events.of_correct("propose")))
     block, node, time = positions(blocks.ids, rows[:, BLOCK]), rows[:, NODE], rows[:, TIME]
     order = np.lexsort((time, block))
     order = order[block[order] >= 0]
     _, firsts = np.unique(block[order] * len(events.header.nodes) + node[order], return_index=True)
     order = order[np.sort(firsts)]
-    return np.stack((block[order], time[order]), axis=1)
+    return np.stack((block[order], time[order], node[order]), axis=1)

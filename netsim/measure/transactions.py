@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -23,6 +24,28 @@ class Transactions(TypedDict):
     latency_ms: Dist
 
 
+@dataclass(frozen=True)
+class Followed:
+    """The transactions that were due after the warm-up, by origin and number: one place of each array for each.
+
+    `block` is an index into `Blocks`: which final block includes it, the one that was final first at its origin where
+    several do; −1 where none does. `final_ns` is when that block was final at the origin; NEVER where it was not.
+    """
+
+    origin: NDArray[np.int64]
+    number: NDArray[np.int64]
+    due_ns: NDArray[np.int64]
+    block: NDArray[np.int64]
+    final_ns: NDArray[np.int64]
+
+    @property
+    def latency_ns(self) -> NDArray[np.int64]:
+        """From when they were due, of those that were final at their origin."""
+        seen: NDArray[np.bool_] = self.final_ns != NEVER
+        latency: NDArray[np.int64] = self.final_ns[seen] - self.due_ns[seen]
+        return latency
+
+
 def transactions(events: Events, blocks: Blocks) -> Transactions:
     """Measure the transactions that were due after the warm-up.
 
@@ -34,38 +57,39 @@ def transactions(events: Events, blocks: Blocks) -> Transactions:
     if header.level == "summary":
         return Transactions(submitted=None, finalised=None, throughput_tps=None, latency_ms=dist_ms(np.zeros(0, int)))
 
-    finalised, latency_ns = _follow(events, blocks)
+    found = follow(events, blocks)
+    finalised = int((found.block >= 0).sum())
     seconds = (header.duration_ns - header.warmup_ns) / 1e9
     return Transactions(
-        submitted=len(finalised),
-        finalised=int(finalised.sum()),
-        throughput_tps=int(finalised.sum()) / seconds if seconds > 0 else None,
-        latency_ms=dist_ms(latency_ns),
+        submitted=len(found.number),
+        finalised=finalised,
+        throughput_tps=finalised / seconds if seconds > 0 else None,
+        latency_ms=dist_ms(found.latency_ns),
     )
 
 
 def latencies(events: Events, blocks: Blocks) -> NDArray[np.int64]:
     """What `latency_ms` of `transactions` is made of, in ns; nothing at trace level `summary`."""
-    return np.zeros(0, np.int64) if events.header.level == "summary" else _follow(events, blocks)[1]
+    return follow(events, blocks).latency_ns
 
 
-def _follow(events: Events, blocks: Blocks) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """For each transaction that was due after the warm-up whether it was finalised; and the latencies, in ns."""
+def follow(events: Events, blocks: Blocks) -> Followed:
+    """What became of each transaction; nothing is known of any at trace level `summary`."""
     submitted = events.of("submit")
     submitted = submitted[submitted[:, DETAIL] >= events.header.warmup_ns]
     due_ns, origin, number = submitted[:, DETAIL], submitted[:, NODE], submitted[:, HEIGHT]
     stride = int(number.max(initial=0)) + 1  # (origin, number) as one integer: numbers stay far below 2^63 / nodes
     keys, firsts = np.unique(origin * stride + number, return_index=True)
-    due_ns, origin = due_ns[firsts], origin[firsts]
+    due_ns, origin, number = due_ns[firsts], origin[firsts], number[firsts]
 
     which, block = _inclusions(events, blocks, keys, stride)
-    finalised = np.zeros(len(keys), np.bool_)
-    finalised[which] = True
-    final_ns = np.full(len(keys), NEVER)
-    np.minimum.at(final_ns, which, _final_at(events, blocks, block, origin[which]))
-
-    seen = final_ns != NEVER
-    return finalised, final_ns[seen] - due_ns[seen]
+    at_ns = _final_at(events, blocks, block, origin[which])
+    order = np.lexsort((block, at_ns, which))
+    which, earliest = np.unique(which[order], return_index=True)
+    including, final_ns = np.full(len(keys), -1), np.full(len(keys), NEVER)
+    including[which] = block[order][earliest]
+    final_ns[which] = at_ns[order][earliest]
+    return Followed(origin, number, due_ns, including, final_ns)
 
 
 def _inclusions(

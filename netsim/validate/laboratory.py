@@ -45,7 +45,7 @@ def simulated(scenario: Scenario) -> Trace:
 def emulated(scenario: Scenario) -> Trace:
     """The emulator's trace, in lockstep. Raises RuntimeError where it is not exact or differs from the simulator's."""
     from netsim.engine.plan import Plan
-    from netsim.run import run
+    from netsim.running import run
     from netsim.trace import read
 
     with TemporaryDirectory(prefix="netsim-validate-") as folder:

@@ -48,8 +48,11 @@ def ink(page: Page, canvas: int) -> int:
     """How many different colours a canvas shows (0: the lower, 1: the upper); 1 where it is empty."""
     count: int = page.evaluate(
         """number => {
-            const canvas = document.querySelectorAll('.stage canvas')[number];
-            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            const shown = document.querySelectorAll('.stage canvas')[number];
+            const context = Object.assign(document.createElement('canvas'), { width: shown.width, height: shown.height })
+                .getContext('2d', { willReadFrequently: true });
+            context.drawImage(shown, 0, 0);
+            const { data } = context.getImageData(0, 0, shown.width, shown.height);
             return new Set(new Uint32Array(data.buffer)).size;
         }""",
         canvas,

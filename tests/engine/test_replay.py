@@ -16,7 +16,7 @@ from netsim.engine.plan import Plan
 from netsim.engine.replay import MeasuringLoop
 from netsim.engine.simulator import simulate
 from netsim.node.identity import KeyedHash
-from netsim.run import replay
+from netsim.running import replay
 from netsim.scenario import Scenario
 from netsim.trace import Fidelity, Recorder, Trace, gather, read
 

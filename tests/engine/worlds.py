@@ -8,7 +8,7 @@ from typing import Any
 from netsim import catalogue
 from netsim.engine.plan import Plan
 from netsim.engine.simulator import simulate
-from netsim.run import Result, run
+from netsim.running import Result, run
 from netsim.scenario import Scenario, parse
 from netsim.trace import Trace
 

@@ -11,7 +11,7 @@ from netsim.engine.plan import Plan
 from netsim.engine.simulator import simulate
 from netsim.measure import Summary, summarise
 from netsim.node.identity import Ed25519
-from netsim.run import run
+from netsim.running import run
 from netsim.scenario import Scenario, parse
 from netsim.trace import Trace, read
 

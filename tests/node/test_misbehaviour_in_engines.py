@@ -14,7 +14,7 @@ from netsim.engine.simulator import simulate
 from netsim.measure import Summary, summarise
 from netsim.node.identity import Ed25519
 from netsim.node.message import Signed
-from netsim.run import run
+from netsim.running import run
 from netsim.scenario import Scenario, parse
 from netsim.trace import read
 

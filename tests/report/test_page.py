@@ -13,7 +13,7 @@ from netsim import catalogue
 from netsim.engine.plan import Plan
 from netsim.measure import summarise
 from netsim.report.page import report
-from netsim.run import run
+from netsim.running import run
 from netsim.scenario import parse
 from netsim.trace import LEFT_OUT, Level
 from tests.commands import netsim

@@ -309,7 +309,7 @@ def _phase(observe: Observe | None, phase: str) -> Callable[[int, Tally], None] 
 
 
 def _log(folder: Path) -> logging.Logger:
-    log = logging.getLogger(f"netsim.run.{id(folder)}.{time.monotonic_ns()}")
+    log = logging.getLogger(f"netsim.running.{id(folder)}.{time.monotonic_ns()}")
     log.propagate = False
     log.setLevel(logging.INFO)
     handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
