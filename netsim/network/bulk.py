@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.network import access
-from netsim.network.distribution import QuantileTable
-from netsim.network.draws import children, children_each, draw, draw_array, key
+from netsim.network.distribution import QuantileTable, Tables
+from netsim.network.draws import children, children_each, counters, draw_counted, key
 from netsim.network.link import serialisation
 from netsim.network.loss import PACKET_BYTES
 from netsim.network.path import Path
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netsim.network.network import Network
+
+_SIZES = 8  # that are remembered
 
 
 class Edges:
@@ -53,43 +55,57 @@ class Edges:
             self._alike.append((path, edges))
             self._path_of[edges] = number
         paths = [path for path, _ in self._alike]
-        self._paths = [paths[number] for number in self._path_of.tolist()]
         self.free = all(access.free(profile) for profile in profiles) and all(
             path.loss is None and path.strain is None for path in paths
         )
         self.unhindered = min((path.window.unhindered for path in paths if path.window), default=1 << 62)
         self._fixed = np.zeros(len(order), np.int64)
-        # By purpose: who draws from which table; None: all of them.
-        self._drawn: dict[str, list[tuple[QuantileTable, NDArray[np.int64] | None]]] = {}
         for path, edges in self._alike:
-            for leg in path.legs:
-                self._fixed[edges] += leg.fixed
-                for purpose, table in leg.drawn:
-                    whose = None if len(edges) == len(order) else edges
-                    self._drawn.setdefault(purpose, []).append((table, whose))
+            self._fixed[edges] += sum(leg.fixed for leg in path.legs)
+        self._drawn = self._tables()
         self._keys: dict[str, NDArray[np.uint64]] = {}
-        self._numbers: dict[str, list[int]] = {}
         self._incarnations = np.zeros(network.size, np.uint64)
+        self._fixed_for: dict[int, NDArray[np.int64]] = {}  # by size, what is not drawn
+
+    def _tables(self) -> list[tuple[str, Tables]]:
+        """What is drawn for a copy: the purpose, and each edge's table. What is always the same becomes fixed."""
+        layers: dict[tuple[str, int], tuple[dict[QuantileTable, int], NDArray[np.int64]]] = {}
+        for path, edges in self._alike:
+            drawn: dict[str, int] = {}  # by purpose, how many tables: they share a draw
+            for purpose, table in (pair for leg in path.legs for pair in leg.drawn):
+                if table.constant is not None:
+                    self._fixed[edges] += table.constant
+                    continue
+                layer = purpose, drawn.setdefault(purpose, 0)
+                drawn[purpose] += 1
+                tables, which = layers.setdefault(layer, ({}, np.full(len(self._fixed), -1)))
+                which[edges] = tables.setdefault(table, len(tables))
+        return [(purpose, Tables(list(tables), which)) for (purpose, _), (tables, which) in layers.items()]
 
     def begin(self, incarnations: Sequence[int]) -> None:
         """These incarnations of the nodes send from now on."""
         self._incarnations = np.array(incarnations, np.uint64)
         self._keys.clear()
-        self._numbers.clear()
 
-    def delays(self, sequences: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-        """What a copy of `size` bytes takes along each edge (ns), as the sender's message of that number."""
-        numbers = sequences.astype(np.uint64)
-        delays = self._fixed + self._works(size)
-        for purpose, parts in self._drawn.items():
-            draws = draw_array(self._keys_for(purpose), numbers)
-            for table, edges in parts:
-                if edges is None:
-                    delays += table.lookup(draws)
-                else:
-                    delays[edges] += table.lookup(draws[edges])
-        np.maximum(delays, 1, out=delays)
-        return delays
+    def delays(self, numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """What a copy of `size` bytes takes along each edge (ns). `numbers`, by node: which message of its it is."""
+        counted = counters(numbers.astype(np.uint64))[self.sources]
+        return self._delays(slice(None), counted, size)
+
+    def delays_along(self, edges: NDArray[np.int64], numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """The same along these edges; `numbers`, by edge: which message of its sender it is."""
+        return self._delays(edges, counters(numbers.astype(np.uint64)), size)
+
+    def _delays(self, edges: NDArray[np.int64] | slice, counted: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
+        fixed = self._fixed_for.get(size)
+        if fixed is None:
+            if len(self._fixed_for) >= _SIZES:
+                self._fixed_for.clear()
+            fixed = self._fixed_for[size] = self._fixed + self._works(size)
+        delays = fixed[edges]
+        for purpose, tables in self._drawn:
+            delays = delays + tables.lookup(edges, draw_counted(self._keys_for(purpose)[edges], counted))
+        return np.maximum(delays, 1)
 
     def _works(self, size: int) -> NDArray[np.int64] | int:
         """What the flows' own bandwidths cost a copy, along each edge."""
@@ -98,20 +114,6 @@ class Edges:
             return 0
         works = [0 if limit is None else serialisation(size, limit) for limit in limits]
         return np.array(works, np.int64)[self._path_of]
-
-    def delay(self, edge: int, sequence: int, size: int) -> int:
-        """The same for one edge."""
-        path = self._paths[edge]
-        limit = path.bandwidth
-        total = 0 if limit is None else serialisation(size, limit)
-        for leg in path.legs:
-            total += leg.fixed
-            for purpose, table in leg.drawn:
-                numbers = self._numbers.get(purpose)
-                if numbers is None:
-                    numbers = self._numbers[purpose] = self._keys_for(purpose).tolist()
-                total += table.at(draw(numbers[edge], sequence))
-        return total or 1
 
     def _keys_for(self, purpose: str) -> NDArray[np.uint64]:
         keys = self._keys.get(purpose)

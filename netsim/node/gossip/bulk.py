@@ -32,11 +32,11 @@ class Links(Protocol):
     serial: NDArray[np.bool_]  # by node, whether it sends one block at a time; a block has
     packet: int  # more bytes than this
 
-    def delays(self, sequences: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-        """What a copy of so many bytes takes along each edge as the sender's so-manieth message (ns)."""
+    def delays(self, numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """What a copy of so many bytes takes along each edge (ns). `numbers`, by node: which message of its it is."""
 
-    def delay(self, edge: int, sequence: int, size: int) -> int:
-        """The same for one edge."""
+    def delays_along(self, edges: NDArray[np.int64], numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """The same along these edges; `numbers`, by edge: which message of its sender it is."""
 
 
 @dataclass(slots=True)

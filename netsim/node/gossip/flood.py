@@ -38,7 +38,7 @@ class FloodBulk(Bulk):
 
         sources, targets = links.sources, links.targets
         count = len(sequences)
-        ways = links.delays(sequences[sources], message.size)
+        ways = links.delays(sequences, message.size)
         ways += np.where(sources == origin, 0, verify)
         times = np.full(count, NEVER, np.int64)
         times[origin] = at
