@@ -163,64 +163,52 @@ class AnnounceBulk(Bulk):
         sources, count, edges = links.sources, len(first), len(links.sources)
         if len(links.receivers) < count:
             return None
-        # An announcement is its time and its edge, in one number: so the least is that of the lowest sender.
+        # An announcement is its time and its edge in one number, so the least is the first, of the lowest sender; a
+        # question is whom it goes to and its time: sorted, they are the lines at the holders.
         bits = edges.bit_length()
-        never = 1 << 61 - bits
-        coming = (np.minimum(announced, never) << bits) + np.arange(edges)
+        below = 61 - bits  # bits for a time, at most
+        never = 1 << below
+        announcements = (np.minimum(announced, never) << bits) + np.arange(edges)
+        questions = (sources << below) + requested
+        longest = int(requested.max())
+        serial = links.serial if size > links.packet and links.serial.any() else None
+        places = np.arange(count)
         times = np.full(count, never)
         times[origin] = 0
-        earliest = np.empty(0, np.int64)
+        earliest = times
         while True:
             before = earliest
-            earliest = np.minimum.reduceat((times << bits)[sources] + coming, links.starts)
+            earliest = np.minimum.reduceat((times << bits)[sources] + announcements, links.starts)
             earliest[origin] = never << bits  # nothing is news to it
             if np.array_equal(before, earliest):
                 break
             nodes = np.flatnonzero(earliest < never << bits)
             told = earliest[nodes] & (1 << bits) - 1
-            asked = (earliest[nodes] >> bits) + requested[told]
-            line = np.argsort(asked, kind="stable")
-            line = line[np.argsort(sources[told[line]], kind="stable")]  # by holder and time, and then by who asks
-            arrivals = _answers(links, told[line], asked[line], first, size)
-            if arrivals is None:
+            heard = earliest[nodes] >> bits
+            if int(heard.max()) + longest >= never:
                 return None
-            times[:] = never
-            times[origin] = 0
-            times[nodes[line]] = np.minimum(arrivals, never)
-        if len(nodes) < count - 1 or times.max() >= never:
+            asked = questions[told] + heard
+            line = np.argsort(asked, kind="stable")
+            asked = asked[line]
+            holders = asked >> below
+            firsts = places[: len(line)].copy()
+            firsts[1:][holders[1:] == holders[:-1]] = 0
+            numbers = first[holders] + places[: len(line)] - np.maximum.accumulate(firsts)
+            works = links.delays_along(told[line], numbers, size)
+            arrivals = asked + works
+            if serial is not None:
+                # One after the other at each holder: an answer arrives when all works since the holder was last idle
+                # are done. With the works W added up over all lines that is W_n + max over m ≤ n of
+                # (asked_m − W_(m−1)): the times of each line are far above those of the lines before it.
+                done = np.cumsum(works)
+                if int(heard.max()) + longest + int(done[-1]) >= never:
+                    return None
+                waited = np.maximum.accumulate(arrivals - done) + done
+                arrivals = np.where(serial[holders], waited, arrivals)
+            times[nodes[line]] = np.minimum(arrivals - (holders << below), never)
+        if len(nodes) < count - 1 or int(times.max()) >= never:
             return None
-        return times, told, earliest[nodes] >> bits
-
-
-def _answers(
-    links: Links, edges: NDArray[np.int64], asked: NDArray[np.int64], first: NDArray[np.int64], size: int
-) -> NDArray[np.int64] | None:
-    """When the answers arrive to questions that came at these times (ns), along these edges' announcements.
-
-    The questions are in the order of holder and time. None where it would take too long to tell.
-    """
-    import numpy as np
-
-    holders = links.sources[edges]
-    begins = np.flatnonzero(np.diff(holders, prepend=-1))
-    lengths = np.diff(begins, append=len(holders))
-    places = np.arange(len(holders)) - np.repeat(begins, lengths)
-    works = links.delays_along(edges, first[holders] + places, size)
-    ends = asked + works
-    serial = links.serial[holders]
-    if size <= links.packet or not serial.any():
-        return ends
-    # One after the other at each holder: an answer arrives when all works since the holder was last idle are done. With
-    # the works W added up over all holders that is W_n + max over m ≤ n of (asked_m − W_(m−1)), each holder's above
-    # those of the holders before it.
-    done = np.cumsum(works)
-    idle = asked - done + works
-    above = int(asked.max(initial=0)) + int(done[-1]) + 1
-    if above * len(begins) >= 1 << 62:
-        return None
-    floors = np.repeat(np.arange(len(begins)) * above, lengths)
-    waited = np.maximum.accumulate(idle + floors) - floors + done
-    return np.where(serial, waited, ends)
+        return times, told, heard
 
 
 class Announce(Strategy):
