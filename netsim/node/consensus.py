@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
@@ -63,6 +63,14 @@ class Consensus(ABC):
         block message, too. Neither sends anything, sets a timer or draws, but those that `apart` names. An engine may
         then run one of them in place of all, and the others when somebody looks. By default nothing is simple; whoever
         derives from a protocol that declares it has to declare it anew."""
+        return None
+
+    @classmethod
+    def starters(cls, validators: Sequence[int], parameters: Mapping[str, Any]) -> Collection[int] | None:
+        """Who does more when it first starts than to persist something; None: everybody may.
+
+        The others are in unison about the first block message, and an engine may make them when somebody looks. Who
+        derives from a protocol that declares it has to declare it anew, too."""
         return None
 
     def apart(self, message: Message) -> Mapping[int, int]:

@@ -27,7 +27,7 @@ What is lost
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -154,6 +154,11 @@ class Script(Consensus):
 
     def on_transactions(self) -> None:
         """Blocks come when they are due, with or without transactions."""
+
+    @classmethod
+    def starters(cls, validators: Sequence[int], parameters: Mapping[str, Any]) -> Collection[int]:
+        """The first proposer begins to wait for its turn."""
+        return validators[:1]
 
     def unison(self, message: Message) -> Hashable | None:
         """A block that stands on the head, from who is to propose it, is final at once: nothing waits for it."""
