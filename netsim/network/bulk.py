@@ -28,19 +28,29 @@ _SIZES = 8  # that are remembered
 
 
 class Edges:
-    """The overlay's edges, each in both directions, in the order of receiver and sender.
+    """The overlay's edges, each in both directions; those towards a node are in the order of their senders.
 
-    `receivers` are the nodes with edges towards them, `starts` where these begin. `serial`, by node: it sends one block
-    at a time, of more than `packet` bytes. `unhindered`: the largest message that waits for no window (bytes).
+    `back`, by edge: the one of the other direction. `receivers` are the nodes with edges towards them. `serial`, by
+    node: it sends one block at a time, of more than `packet` bytes. `unhindered`: the largest message that waits for no
+    window (bytes).
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        degrees = np.array([len(peers) for peers in network.peers], np.int64)
         targets = np.array([peer for peers in network.peers for peer in peers], np.int64)
-        sources = np.repeat(np.arange(network.size), [len(peers) for peers in network.peers])
+        sources = np.repeat(np.arange(network.size), degrees)
         order = np.lexsort((sources, targets))
+        # Where all nodes have as many neighbours, first the first edge towards each, then the second …: numpy is much
+        # quicker to take the least of rows than of stretches.
+        self._rows = int(degrees[0]) if len(order) and (degrees == degrees[0]).all() else 0
+        if self._rows:
+            order = order.reshape(-1, self._rows).T.ravel()
         self.targets, self.sources = targets[order], sources[order]
-        self.receivers, self.starts = np.unique(self.targets, return_index=True)
+        self.back = np.empty(len(order), np.int64)
+        self.back[np.lexsort((self.sources, self.targets))] = np.lexsort((self.targets, self.sources))
+        self.receivers = np.flatnonzero(degrees)
+        self._starts = (np.cumsum(degrees) - degrees)[self.receivers]
         profiles = [network.profile(node) for node in range(network.size)]
         self.serial = np.array([profile.one_at_a_time for profile in profiles])
         self.packet = PACKET_BYTES
@@ -48,8 +58,8 @@ class Edges:
         self._path_of = np.zeros(len(order), np.int64)
         numbers = {kind: number for number, kind in enumerate(dict.fromkeys(network.kinds))}
         kinds = np.array([numbers[kind] for kind in network.kinds], np.int64)
-        both = kinds[self.sources] * (int(kinds.max(initial=0)) + 1) + kinds[self.targets]
-        for number, which in enumerate(np.unique(both).tolist()):
+        both = kinds[self.sources] * len(numbers) + kinds[self.targets]
+        for number, which in enumerate(sorted(set(both.tolist()))):
             edges = np.flatnonzero(both == which)
             path = network.path(int(self.sources[edges[0]]), int(self.targets[edges[0]]))
             self._alike.append((path, edges))
@@ -86,6 +96,25 @@ class Edges:
         """These incarnations of the nodes send from now on."""
         self._incarnations = np.array(incarnations, np.uint64)
         self._keys.clear()
+
+    def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each of the receivers, the least of what the edges towards it have."""
+        found: NDArray[np.int64]
+        if self._rows:
+            found = np.minimum.reduce(values.reshape(self._rows, -1))
+        else:
+            found = np.minimum.reduceat(values, self._starts)
+        return found
+
+    def count(self, edges: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """By node, how many of the edges towards it are among these."""
+        numbers = edges.astype(np.int64)
+        counts = np.zeros(self._network.size, np.int64)
+        if self._rows:
+            counts += np.add.reduce(numbers.reshape(self._rows, -1))
+        elif len(numbers):
+            counts[self.receivers] = np.add.reduceat(numbers, self._starts)
+        return counts
 
     def delays(self, numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
         """What a copy of `size` bytes takes along each edge (ns). `numbers`, by node: which message of its it is."""

@@ -92,19 +92,12 @@ class AnnounceBulk(Bulk):
     def possible(self, links: Links, free: bool) -> bool:
         return free and self.parameters["repeat"] == 0
 
-    def __init__(self, parameters: Mapping[str, Any], topic: int) -> None:
-        super().__init__(parameters, topic)
-        self._back: NDArray[np.int64] | None = None  # by edge, the one of the other direction
-
     def spread(
         self, links: Links, origin: int, at: int, message: Message, sequences: NDArray[np.int64], verify: int
     ) -> Spread | None:
         """See `Bulk.spread`; None also where somebody is not reached, or after days."""
         import numpy as np
 
-        if self._back is None:
-            # The edges are in the order of receiver and sender: in that of sender and receiver they are those back.
-            self._back = np.lexsort((links.targets, links.sources))
         trickle, request_delay = self.parameters["trickle"], self.parameters["request_delay"]
         announcement = Announcement(self.topic, (message.digest,))
         request = Request(self.topic, (message.digest,))
@@ -112,7 +105,7 @@ class AnnounceBulk(Bulk):
         numbers = sequences + 1  # of the announcements: the question comes before, but at the origin
         numbers[origin] -= 1
         announced = links.delays(numbers, announcement.size)
-        requested = links.delays(sequences, request.size)[self._back]  # by the edge that the announcement came along
+        requested = links.delays(sequences, request.size)[links.back]  # by the edge that the announcement came along
         solved = self._solve(links, origin, size, announced + trickle, requested + request_delay, numbers + 1)
         if solved is None:
             return None
@@ -125,14 +118,13 @@ class AnnounceBulk(Bulk):
         telling = times + trickle
         told_at = telling[links.sources]
         came = told_at + announced  # along each edge, if it is sent
-        back = came[self._back]
+        back = came[links.back]
         in_time = back < told_at if not trickle else back <= told_at
         if not trickle:  # the announcement and the block came at once: by sender
             in_time |= (back == told_at) & (links.targets < found[links.sources])
         under_way = ~in_time
-        sent = np.bincount(links.sources[under_way], minlength=count)
-        received = np.bincount(links.targets[under_way], minlength=count)
-        end = max(int(telling.max()), int(came[under_way].max(initial=0)))
+        sent, received = links.count(under_way[links.back]), links.count(under_way)
+        end = max(int(telling.max()), int((came * under_way).max()))
         learnt = (found >= 0).astype(np.int64)
         answers = np.bincount(found[learners], minlength=count)
         nobody = np.zeros(count, np.int64)
@@ -178,7 +170,7 @@ class AnnounceBulk(Bulk):
         earliest = times
         while True:
             before = earliest
-            earliest = np.minimum.reduceat((times << bits)[sources] + announcements, links.starts)
+            earliest = links.least((times << bits)[sources] + announcements)
             earliest[origin] = never << bits  # nothing is news to it
             if np.array_equal(before, earliest):
                 break

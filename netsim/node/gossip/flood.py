@@ -36,32 +36,34 @@ class FloodBulk(Bulk):
         """See `Bulk.spread`."""
         import numpy as np
 
-        sources, targets = links.sources, links.targets
+        sources, targets, receivers = links.sources, links.targets, links.receivers
         count = len(sequences)
         ways = links.delays(sequences, message.size)
-        ways += np.where(sources == origin, 0, verify)
+        if verify:
+            ways += np.where(sources == origin, 0, verify)
         times = np.full(count, NEVER, np.int64)
         times[origin] = at
+        senders = np.full(count, -1)
         if not len(sources):
-            return Spread(times, np.full(count, -1), np.zeros(count, np.int64), [], at)
+            return Spread(times, senders, np.zeros(count, np.int64), [], at)
         while True:
             arrivals = times[sources]
             arrivals += ways
-            first = np.minimum(times[links.receivers], np.minimum.reduceat(arrivals, links.starts))
-            if np.array_equal(first, times[links.receivers]):
+            before = times[receivers]
+            first = np.minimum(links.least(arrivals), before)
+            if np.array_equal(first, before):
                 break
-            times[links.receivers] = first
-        reached = times < NEVER
-        decisive = np.flatnonzero((arrivals == times[targets]) & (targets != origin) & reached[sources])[::-1]
-        senders = np.full(count, -1)
+            times[receivers] = first
+        decisive = np.flatnonzero(arrivals == times[targets])[::-1]
         senders[targets[decisive]] = sources[decisive]  # the last one written stays: the lowest sender
-        under_way = reached[sources] & (senders[sources] != targets)
-        sent = np.bincount(sources[under_way], minlength=count)
-        delivered = np.bincount(targets[under_way], minlength=count)
-        news = reached.copy()
+        under_way = senders[sources] != targets
+        news = times < NEVER
+        if not news.all():
+            under_way &= news[sources]
         news[origin] = False
+        sent, delivered = links.count(under_way[links.back]), links.count(under_way)
         traffic = Traffic(message.tag, message.size, sent, delivered, delivered - news)
-        end = int(arrivals[under_way].max(initial=at))
+        end = max(int((arrivals * under_way).max()), at)
         return Spread(times, senders, (sent > 0).astype(np.int64), [traffic], end)
 
 
