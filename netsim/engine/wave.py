@@ -133,14 +133,7 @@ class Present(Node):
             self.found_out("has seen it before")
         super().duplicate(message)
 
-    # Who is silent writes no rows, and another one has checked the signature: most of its time would go to these.
-
-    def verify(self, node: int, digest: bytes, signature: bytes) -> bool:
-        return self.mode == SILENT or super().verify(node, digest, signature)
-
-    def received(self, message: Message) -> None:
-        if self.mode != SILENT:
-            super().received(message)
+    # Who is silent writes no rows: most of its time would go to these.
 
     def finalise(self, block: Block) -> None:
         if self.mode != SILENT:
@@ -182,6 +175,17 @@ class Present(Node):
         self.actor.learn(missed.senders.item(self.me), missed.message)
         self.mode = OPEN
         return self.elapsed
+
+    def catch_up(self, waves: Sequence[_Missed]) -> None:
+        """Handle the messages of these waves, each at its time and silently."""
+        me, catch_up = self.me, self.actor.catch_up
+        self.mode, self._cause = SILENT, -1
+        for missed in waves:
+            self.waves.about = missed.message
+            self.time = missed.times.item(me)
+            self.elapsed = 0
+            catch_up(missed.senders.item(me), missed.message)
+        self.mode = OPEN
 
     def take(self, sequence: int, rows: int, totals: dict[int, NDArray[np.int64]]) -> None:
         """Take over what waves have counted for this node."""
@@ -374,9 +378,7 @@ class Waves:
     def _catch_up(self, node: Present) -> None:
         if isinstance(node, Dormant):
             node.wake()
-        for missed in self._waves[self._run.item(node.me) :]:
-            self.about = missed.message
-            node.learn(missed, SILENT)
+        node.catch_up(self._waves[self._run.item(node.me) :])
         self._run[node.me] = len(self._waves)
 
     def _remember(self, missed: _Missed) -> None:

@@ -234,7 +234,8 @@ class Script(Consensus):
                 break
             self.context.persist(f"block/{above.block.height}", msgspec.msgpack.encode(above))
             self._finalise(above)
-        self.waiting = {parent: m for parent, m in self.waiting.items() if m.block.height > self.chain.height}
+        if self.waiting:
+            self.waiting = {parent: m for parent, m in self.waiting.items() if m.block.height > self.chain.height}
         if block.parent in self.waiting:
             self.informant = sender
             self._wait()
