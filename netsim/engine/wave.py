@@ -26,7 +26,7 @@ At the trace level `full`, where every copy has rows, there are no waves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -178,14 +178,16 @@ class Present(Node):
 
     def catch_up(self, waves: Sequence[_Missed]) -> None:
         """Handle the messages of these waves, each at its time and silently."""
-        me, catch_up = self.me, self.actor.catch_up
         self.mode, self._cause = SILENT, -1
+        self.actor.catch_up(self._again(waves))
+        self.mode = OPEN
+
+    def _again(self, waves: Sequence[_Missed]) -> Iterator[tuple[int, Signed]]:
         for missed in waves:
             self.waves.about = missed.message
-            self.time = missed.times.item(me)
+            self.time = missed.times.item(self.me)
             self.elapsed = 0
-            catch_up(missed.senders.item(me), missed.message)
-        self.mode = OPEN
+            yield missed.senders.item(self.me), missed.message
 
     def take(self, sequence: int, rows: int, totals: dict[int, NDArray[np.int64]]) -> None:
         """Take over what waves have counted for this node."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
@@ -76,6 +76,14 @@ class Consensus(ABC):
     def apart(self, message: Message) -> Mapping[int, int]:
         """Who reacts to this block message by more than rows: by node, the earliest time (ns) at which it may act."""
         return {}
+
+    def handle_missed(self, missed: Iterable[tuple[int, Message]]) -> None:
+        """Handle block messages (sender, message) that nodes in unison with this one have handled long since, and have
+        recorded for it. Each of them, when it is taken from `missed`, at the time at which it came.
+
+        Whoever overrides it may leave out what only tells the world. Not inherited, like `unison`."""
+        for sender, message in missed:
+            self.on_message(sender, message)
 
     def unmoved_by(self, message: Signed) -> int:
         """How many more messages with this claim (type and slot), whoever signs them, this node may be handed without

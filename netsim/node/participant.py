@@ -8,7 +8,7 @@ over is told again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -251,10 +251,18 @@ class Participant:
             self.world.received(message)
             self.consensus.on_message(sender, message)
 
-    def catch_up(self, sender: int, message: Signed) -> None:
-        """`learn` for who does it when all is over: others have checked the message, and recorded what there was."""
-        self.passed(message)
-        self._handle(sender, message)
+    def catch_up(self, missed: Iterable[tuple[int, Signed]]) -> None:
+        """`learn` for who does it when all is over: others have checked the messages, and recorded what there was.
+
+        See `Consensus.handle_missed`."""
+        protocol = type(self.consensus)
+        owner = protocol if "handle_missed" in vars(protocol) else Consensus
+        owner.handle_missed(self.consensus, self._passing(missed))
+
+    def _passing(self, missed: Iterable[tuple[int, Signed]]) -> Iterator[tuple[int, Signed]]:
+        for sender, message in missed:
+            self.passed(message)
+            yield sender, message
 
     def passed(self, message: Message) -> None:
         """A message was spread as a whole: the strategy's state is to be what it would be."""
