@@ -164,7 +164,7 @@ class Node:
         self.peers: Sequence[int] = network.peers[me]
         self.validators: Sequence[int] = network.validators
         self.weights: Sequence[int] = network.weights
-        self.rng = Random()  # seeded at each start
+        self.rng: Random  # from each start on
         self.incarnation = incarnation
         self.since = since  # earlier events belong to the process that held the node before
         self.participant: Program | None = None  # None while the node is down

@@ -569,10 +569,11 @@ class Waves:
         del recorder.rows[rows:], news[told:]
         members = np.flatnonzero(self._group == group)
         later = missed.times[members] - missed.times[speaker.me]
-        table = np.repeat(pattern[None], len(members), axis=0)
-        table[:, :, _TIME] += later[:, None]
-        table[:, :, _NODE] = members[:, None]
-        recorder.table(table)
+        if len(pattern):
+            table = np.repeat(pattern[None], len(members), axis=0)
+            table[:, :, _TIME] += later[:, None]
+            table[:, :, _NODE] = members[:, None]
+            recorder.table(table)
         self._rows[members] += len(pattern)
         self._rows[speaker.me] -= len(pattern)  # it has counted them itself
         if self.observed:

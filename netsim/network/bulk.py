@@ -30,9 +30,8 @@ _SIZES = 8  # that are remembered
 class Edges:
     """The overlay's edges, each in both directions; those towards a node are in the order of their senders.
 
-    `back`, by edge: the one of the other direction. `receivers` are the nodes with edges towards them. `serial`, by
-    node: it sends one block at a time, of more than `packet` bytes. `unhindered`: the largest message that waits for no
-    window (bytes).
+    `back`, by edge: the one of the other direction. `serial`, by node: it sends one block at a time, of more than
+    `packet` bytes. `unhindered`: the largest message that waits for no window (bytes).
     """
 
     def __init__(self, network: Network) -> None:
@@ -49,8 +48,8 @@ class Edges:
         self.targets, self.sources = targets[order], sources[order]
         self.back = np.empty(len(order), np.int64)
         self.back[np.lexsort((self.sources, self.targets))] = np.lexsort((self.targets, self.sources))
-        self.receivers = np.flatnonzero(degrees)
-        self._starts = (np.cumsum(degrees) - degrees)[self.receivers]
+        self._receivers = np.flatnonzero(degrees)
+        self._starts = (np.cumsum(degrees) - degrees)[self._receivers]
         profiles = [network.profile(node) for node in range(network.size)]
         self.serial = np.array([profile.one_at_a_time for profile in profiles])
         self.packet = PACKET_BYTES
@@ -73,6 +72,7 @@ class Edges:
         for path, edges in self._alike:
             self._fixed[edges] += sum(leg.fixed for leg in path.legs)
         self._drawn = self._tables()
+        self._positive = bool((self._fixed > 0).all())  # whatever is drawn
         self._keys: dict[str, NDArray[np.uint64]] = {}
         self._incarnations = np.zeros(network.size, np.uint64)
         self._fixed_for: dict[int, NDArray[np.int64]] = {}  # by size, what is not drawn
@@ -98,32 +98,34 @@ class Edges:
         self._keys.clear()
 
     def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each of the receivers, the least of what the edges towards it have."""
-        found: NDArray[np.int64]
+        """By node, the least of what the edges towards it have; 2⁶² where there are none."""
         if self._rows:
-            found = np.minimum.reduce(values.reshape(self._rows, -1))
-        else:
-            found = np.minimum.reduceat(values, self._starts)
+            found: NDArray[np.int64] = np.minimum.reduce(values.reshape(self._rows, -1))
+            return found
+        found = np.full(self._network.size, 1 << 62)
+        if len(values):
+            found[self._receivers] = np.minimum.reduceat(values, self._starts)
         return found
 
     def count(self, edges: NDArray[np.bool_]) -> NDArray[np.int64]:
         """By node, how many of the edges towards it are among these."""
         numbers = edges.astype(np.int64)
-        counts = np.zeros(self._network.size, np.int64)
         if self._rows:
-            counts += np.add.reduce(numbers.reshape(self._rows, -1))
-        elif len(numbers):
-            counts[self.receivers] = np.add.reduceat(numbers, self._starts)
+            counts: NDArray[np.int64] = np.add.reduce(numbers.reshape(self._rows, -1))
+            return counts
+        counts = np.zeros(self._network.size, np.int64)
+        if len(numbers):
+            counts[self._receivers] = np.add.reduceat(numbers, self._starts)
         return counts
 
     def delays(self, numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
         """What a copy of `size` bytes takes along each edge (ns). `numbers`, by node: which message of its it is."""
-        counted = counters(numbers.astype(np.uint64))[self.sources]
+        counted = counters(numbers.view(np.uint64))[self.sources]
         return self._delays(slice(None), counted, size)
 
     def delays_along(self, edges: NDArray[np.int64], numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
         """The same along these edges; `numbers`, by edge: which message of its sender it is."""
-        return self._delays(edges, counters(numbers.astype(np.uint64)), size)
+        return self._delays(edges, counters(numbers.view(np.uint64)), size)
 
     def _delays(self, edges: NDArray[np.int64] | slice, counted: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
         fixed = self._fixed_for.get(size)
@@ -131,10 +133,10 @@ class Edges:
             if len(self._fixed_for) >= _SIZES:
                 self._fixed_for.clear()
             fixed = self._fixed_for[size] = self._fixed + self._works(size)
-        delays = fixed[edges]
+        delays = fixed[edges].copy()
         for purpose, tables in self._drawn:
-            delays = delays + tables.lookup(edges, draw_counted(self._keys_for(purpose)[edges], counted))
-        return np.maximum(delays, 1)
+            delays += tables.lookup(edges, draw_counted(self._keys_for(purpose)[edges], counted))
+        return delays if self._positive else np.maximum(delays, 1)
 
     def _works(self, size: int) -> NDArray[np.int64] | int:
         """What the flows' own bandwidths cost a copy, along each edge."""

@@ -38,6 +38,7 @@ _PLACES = (1 << _PLACE_BITS) - 1
 _HALF = 1 << _PLACE_BITS - 1
 _BODY_SHIFT = 64 - _STEP_BITS - _PLACE_BITS  # what follows step and place in a draw
 _TAIL_SHIFT = _BODY_SHIFT - _STEP_BITS
+_OUTER = 1 << 64 - _STEP_BITS
 _CUT = 2.0**-25
 
 
@@ -178,7 +179,8 @@ def _read(u: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     step = (u >> np.uint64(64 - _STEP_BITS)).view(np.int64)
     place = (u >> np.uint64(_BODY_SHIFT)).view(np.int64)
     place &= _PLACES
-    outer = np.flatnonzero((step + 1 & STEPS - 1) < 2)
+    # The outermost steps: with one more, in arithmetic modulo 2⁶⁴, they are the first two.
+    outer = np.flatnonzero(u + _OUTER < 2 * _OUTER)
     if outer.size:
         tail = (u.ravel()[outer] >> np.uint64(_TAIL_SHIFT)).view(np.int64)
         row = np.where(step.ravel()[outer] > 0, 2 * STEPS, STEPS)

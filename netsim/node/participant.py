@@ -260,8 +260,9 @@ class Participant:
         owner.handle_missed(self.consensus, self._passing(missed))
 
     def _passing(self, missed: Iterable[tuple[int, Signed]]) -> Iterator[tuple[int, Signed]]:
+        passed = self._gossip["blocks"].passed
         for sender, message in missed:
-            self.passed(message)
+            passed(message)
             yield sender, message
 
     def passed(self, message: Message) -> None:

@@ -153,8 +153,6 @@ class AnnounceBulk(Bulk):
         import numpy as np
 
         sources, count, edges = links.sources, len(first), len(links.sources)
-        if len(links.receivers) < count:
-            return None
         # An announcement is its time and its edge in one number, so the least is the first, of the lowest sender; a
         # question is whom it goes to and its time: sorted, they are the lines at the holders.
         bits = edges.bit_length()
@@ -175,6 +173,8 @@ class AnnounceBulk(Bulk):
             if np.array_equal(before, earliest):
                 break
             nodes = np.flatnonzero(earliest < never << bits)
+            if not len(nodes):
+                return None
             told = earliest[nodes] & (1 << bits) - 1
             heard = earliest[nodes] >> bits
             if int(heard.max()) + longest >= never:

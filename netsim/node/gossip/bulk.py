@@ -28,12 +28,11 @@ class Links(Protocol):
     sources: NDArray[np.int64]
     targets: NDArray[np.int64]
     back: NDArray[np.int64]  # by edge, the one of the other direction
-    receivers: NDArray[np.int64]  # the nodes with edges towards them, ascending
     serial: NDArray[np.bool_]  # by node, whether it sends one block at a time; a block has
     packet: int  # more bytes than this
 
     def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each of the receivers, the least of what the edges towards it have."""
+        """By node, the least of what the edges towards it have; NEVER where there are none."""
 
     def count(self, edges: NDArray[np.bool_]) -> NDArray[np.int64]:
         """By node, how many of the edges towards it are among these."""

@@ -36,7 +36,7 @@ class FloodBulk(Bulk):
         """See `Bulk.spread`."""
         import numpy as np
 
-        sources, targets, receivers = links.sources, links.targets, links.receivers
+        sources, targets = links.sources, links.targets
         count = len(sequences)
         ways = links.delays(sequences, message.size)
         if verify:
@@ -49,11 +49,10 @@ class FloodBulk(Bulk):
         while True:
             arrivals = times[sources]
             arrivals += ways
-            before = times[receivers]
-            first = np.minimum(links.least(arrivals), before)
-            if np.array_equal(first, before):
+            first = np.minimum(links.least(arrivals), times)
+            if np.array_equal(first, times):
                 break
-            times[receivers] = first
+            times = first
         decisive = np.flatnonzero(arrivals == times[targets])[::-1]
         senders[targets[decisive]] = sources[decisive]  # the last one written stays: the lowest sender
         under_way = senders[sources] != targets
