@@ -20,8 +20,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from math import exp, log
+from operator import sub
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -91,7 +91,7 @@ class QuantileTable:
                 row = [min(max(value, 0.0), LONGEST) for value in row]
             knots = list(map(round, row))
             self._low += knots[:-1]
-            self._rise += [after - before for before, after in pairwise(knots)]
+            self._rise += map(sub, knots[1:], knots)
 
     def at(self, u: int) -> int:
         """The value for one 64-bit draw, in ns."""
@@ -145,7 +145,8 @@ class QuantileTable:
     def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         import numpy as np
 
-        return np.array(self._low, np.int64), np.array(self._rise, np.int64)
+        count = len(self._low)
+        return np.fromiter(self._low, np.int64, count), np.fromiter(self._rise, np.int64, count)
 
 
 class Tables:
