@@ -380,8 +380,10 @@ class Waves:
     def _catch_up(self, node: Present) -> None:
         if isinstance(node, Dormant):
             node.wake()
-        node.catch_up(self._waves[self._run.item(node.me) :])
-        self._run[node.me] = len(self._waves)
+        run = self._run.item(node.me)
+        if run < len(self._waves):
+            node.catch_up(self._waves[run:])
+            self._run[node.me] = len(self._waves)
 
     def _remember(self, missed: _Missed) -> None:
         if (len(self._waves) + 1) * len(self._nodes) > _MOST_MISSED:
@@ -482,6 +484,7 @@ class Waves:
                 if group not in self._speakers:
                     continue
                 speaker = self._speakers[group]
+            self._catch_up(self._nodes[speaker])  # the first one of all is dormant
             state = self._nodes[speaker].actor.unison(message)
             if state is None:
                 return None
