@@ -30,13 +30,14 @@ _SIZES = 8  # that are remembered
 class Edges:
     """The overlay's edges, each in both directions; those towards a node are in the order of their senders.
 
-    `back`, by edge: the one of the other direction. `serial`, by node: it sends one block at a time, of more than
-    `packet` bytes. `unhindered`: the largest message that waits for no window (bytes).
+    `back`, by edge: the one of the other direction. `degrees`, by node: how many edges lead to it, and as many from it.
+    `serial`, by node: it sends one block at a time, of more than `packet` bytes. `unhindered`: the largest message that
+    waits for no window (bytes).
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        degrees = np.array([len(peers) for peers in network.peers], np.int64)
+        self.degrees = degrees = np.array([len(peers) for peers in network.peers], np.int64)
         targets = np.array([peer for peers in network.peers for peer in peers], np.int64)
         sources = np.repeat(np.arange(network.size), degrees)
         order = np.lexsort((sources, targets))
@@ -96,6 +97,10 @@ class Edges:
         """These incarnations of the nodes send from now on."""
         self._incarnations = np.array(incarnations, np.uint64)
         self._keys.clear()
+
+    def at_targets(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By edge, what the node that it leads to has."""
+        return np.tile(values, self._rows) if self._rows else values[self.targets]
 
     def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """By node, the least of what the edges towards it have; 2⁶² where there are none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
@@ -77,13 +77,12 @@ class Consensus(ABC):
         """Who reacts to this block message by more than rows: by node, the earliest time (ns) at which it may act."""
         return {}
 
-    def handle_missed(self, missed: Iterable[tuple[int, Message]]) -> None:
-        """Handle block messages (sender, message) that nodes in unison with this one have handled long since, and have
-        recorded for it. Each of them, when it is taken from `missed`, at the time at which it came.
+    def handle_missed(self, messages: Sequence[Message]) -> None:
+        """Handle block messages that nodes in unison with this one have handled long since, and recorded for it.
 
-        Whoever overrides it may leave out what only tells the world. Not inherited, like `unison`."""
-        for sender, message in missed:
-            self.on_message(sender, message)
+        Whoever overrides it handles them together, and leaves out what only tells the world; by default, and where it
+        is inherited, each is handled by `on_message` at its time."""
+        raise NotImplementedError
 
     def unmoved_by(self, message: Signed) -> int:
         """How many more messages with this claim (type and slot), whoever signs them, this node may be handed without

@@ -8,7 +8,7 @@ over is told again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -251,19 +251,17 @@ class Participant:
             self.world.received(message)
             self.consensus.on_message(sender, message)
 
-    def catch_up(self, missed: Iterable[tuple[int, Signed]]) -> None:
-        """`learn` for who does it when all is over: others have checked the messages, and recorded what there was.
+    def handle_missed(self, messages: Sequence[Signed]) -> bool:
+        """`learn` for many messages when all is over, if the protocol has a way to do that: `Consensus.handle_missed`.
 
-        See `Consensus.handle_missed`."""
-        protocol = type(self.consensus)
-        owner = protocol if "handle_missed" in vars(protocol) else Consensus
-        owner.handle_missed(self.consensus, self._passing(missed))
-
-    def _passing(self, missed: Iterable[tuple[int, Signed]]) -> Iterator[tuple[int, Signed]]:
+        Others have checked the messages, and recorded what there was."""
+        if "handle_missed" not in vars(type(self.consensus)):
+            return False
         passed = self._gossip["blocks"].passed
-        for sender, message in missed:
+        for message in messages:
             passed(message)
-            yield sender, message
+        self.consensus.handle_missed(messages)
+        return True
 
     def passed(self, message: Message) -> None:
         """A message was spread as a whole: the strategy's state is to be what it would be."""

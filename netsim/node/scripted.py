@@ -27,7 +27,7 @@ What is lost
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -175,9 +175,9 @@ class Script(Consensus):
         """The successor begins to wait for its turn."""
         return {message.successor: message.due} if isinstance(message, Scripted) else {}
 
-    def handle_missed(self, missed: Iterable[tuple[int, Message]]) -> None:
+    def handle_missed(self, messages: Sequence[Message]) -> None:
         """Each of them stands on the head, and none gives this node its turn."""
-        for _, message in missed:
+        for message in messages:
             assert isinstance(message, Scripted)
             self._persist(message)
             self._append(message)

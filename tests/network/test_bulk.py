@@ -58,6 +58,8 @@ def test_edges_are_in_the_order_of_senders_and_know_their_way_back(world: str) -
     chosen = edges.sources % 2 == 0
     values = edges.sources * 10 + 5
     least, count = edges.least(values).tolist(), edges.count(chosen).tolist()
+    assert edges.at_targets(np.arange(network.size)).tolist() == [target for _, target in pairs]
+    assert edges.degrees.tolist() == [len(peers) for peers in network.peers]
     for node, peers in enumerate(network.peers):
         assert [source for source, target in pairs if target == node] == sorted(peers)
         assert least[node] == min((peer * 10 + 5 for peer in peers), default=1 << 62)

@@ -28,8 +28,12 @@ class Links(Protocol):
     sources: NDArray[np.int64]
     targets: NDArray[np.int64]
     back: NDArray[np.int64]  # by edge, the one of the other direction
+    degrees: NDArray[np.int64]  # by node, how many edges lead to it, and as many from it
     serial: NDArray[np.bool_]  # by node, whether it sends one block at a time; a block has
     packet: int  # more bytes than this
+
+    def at_targets(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By edge, what the node that it leads to has."""
 
     def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """By node, the least of what the edges towards it have; NEVER where there are none."""

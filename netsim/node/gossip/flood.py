@@ -53,16 +53,25 @@ class FloodBulk(Bulk):
             if np.array_equal(first, times):
                 break
             times = first
-        decisive = np.flatnonzero(arrivals == times[targets])[::-1]
-        senders[targets[decisive]] = sources[decisive]  # the last one written stays: the lowest sender
-        under_way = senders[sources] != targets
-        news = times < NEVER
-        if not news.all():
-            under_way &= news[sources]
-        news[origin] = False
-        sent, delivered = links.count(under_way[links.back]), links.count(under_way)
-        traffic = Traffic(message.tag, message.size, sent, delivered, delivered - news)
-        end = max(int((arrivals * under_way).max()), at)
+        decisive = np.flatnonzero(arrivals == links.at_targets(times))[::-1]
+        edges = np.full(count, -1)
+        edges[targets[decisive]] = decisive  # the last one written stays: the one of the lowest sender
+        learners = np.flatnonzero(edges >= 0)
+        edges = edges[learners]
+        senders[learners] = sources[edges]
+        # Who is reached sends along all its edges, but back along the one that brought the message.
+        arrivals[links.back[edges]] = at
+        sent = links.degrees.copy()
+        reached = times < NEVER
+        if not reached.all():
+            arrivals = arrivals[reached[sources]]
+            sent[~reached] = 0
+        delivered = sent - np.bincount(senders[learners], minlength=count)
+        sent[learners] -= 1
+        repeated = delivered.copy()
+        repeated[learners] -= 1
+        traffic = Traffic(message.tag, message.size, sent, delivered, repeated)
+        end = int(arrivals.max(initial=at))
         return Spread(times, senders, (sent > 0).astype(np.int64), [traffic], end)
 
 
