@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from netsim.engine.tally import Tally
     from netsim.network import Network
     from netsim.report.progress import Progress
+    from netsim.run import Result
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Folder
     from netsim.trace import Trace
@@ -110,6 +111,7 @@ def run(
         sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
     else:
         print_summary(result.summary, folder, twin_differs=result.twin_differs)
+    _note_missing_report(result)
     if result.failure:
         _fail(result.exit_code, f"{result.failure}; what was recorded until then is in {folder}")
     raise typer.Exit(result.exit_code)
@@ -147,12 +149,18 @@ def replay(
         sys.stdout.write((folder / "summary.json").read_text(encoding="utf-8"))
     else:
         print_summary(result.summary, folder)
+    _note_missing_report(result)
     if result.failure:
         _fail(result.exit_code, f"{result.failure}; what was simulated until then is in {folder}")
     differs = result.twin_differs
     says = f"replay: differs from {source}, first at {differs}" if differs else f"replay: equal to {source}"
     typer.echo(says, err=json)
     raise typer.Exit(result.exit_code)
+
+
+def _note_missing_report(result: Result) -> None:
+    if result.unreported:
+        typer.echo(f"note: there is no report.html: {result.unreported}; try netsim report {result.folder}", err=True)
 
 
 def _recorded(folder: Path) -> Trace:
@@ -401,6 +409,30 @@ def _draw_links(scenario: Scenario, network: Network, target: Path, size: str) -
         _fail(INCOMPLETE, f"{error.strerror or error}: {target}")
     typer.echo(f"{target}: {what}\n")
     typer.echo(table(found))
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/latest.")],
+) -> None:
+    """Make a run's report.html anew, from what the run recorded."""
+    from netsim.measure import summarise
+    from netsim.report.graph import read as read_graph
+    from netsim.report.page.report import write
+    from netsim.trace import read
+
+    try:
+        recorded = read(run_folder)
+        graph = read_graph(run_folder / "network.graphml")
+    except OSError as error:
+        _fail(WRONG, f"{run_folder} is no run's folder: {error.strerror or error}")
+    except Exception as error:  # polars has its own for each way in which a file can be no Parquet
+        _fail(WRONG, f"{run_folder}: {str(error).partition(chr(10))[0]}")
+    try:
+        path = write(run_folder, recorded, summarise(recorded), graph)
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}: {run_folder / 'report.html'}")
+    typer.echo(path)
 
 
 class Milestone(Enum):

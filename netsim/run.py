@@ -51,6 +51,7 @@ class Result:
     exit_code: int
     failure: str = ""
     twin_differs: str = ""  # where the twin, or the second simulation, first differs, in words
+    unreported: str = ""  # why there is no report.html
 
 
 def new_folder(scenario: Scenario, runs: Path = Path("runs"), latest: bool = True) -> Path:
@@ -274,10 +275,25 @@ def _conclude(plan: Plan, folder: Path, recorded: Trace, end: _End, log: logging
     write(plan.network.graph, folder / "network.graphml", plan.scenario.name)
     summary = summarise(recorded)
     (folder / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    unreported = _report(plan, folder, recorded, summary, log)
     exit_code = end.exit_code or outcome(summary)
-    fidelity = recorded.header.fidelity
+    differs = recorded.header.fidelity.twin_differs or recorded.header.fidelity.verified_differs
     log.info("trace digest %s, exit code %d", summary["trace_digest"], exit_code)
-    return Result(folder, summary, exit_code, end.reason, fidelity.twin_differs or fidelity.verified_differs)
+    return Result(folder, summary, exit_code, end.reason, differs, unreported)
+
+
+def _report(plan: Plan, folder: Path, recorded: Trace, summary: Summary, log: logging.Logger) -> str:
+    """Write the page to look at, or say why not. A run is what was recorded: without the page it is as good."""
+    from netsim.report.page import report
+
+    began = time.monotonic()
+    try:
+        report.write(folder, recorded, summary, plan.network.graph)
+        log.info("report in %.2f s", time.monotonic() - began)
+    except Exception as error:
+        log.warning("there is no %s: %s", report.NAME, error, exc_info=error)
+        return str(error) or type(error).__name__
+    return ""
 
 
 def _without_password(scenario: Scenario) -> str:

@@ -39,7 +39,8 @@ def test_a_run_leaves_a_folder_and_prints_a_table(small: Path, tmp_path: Path) -
     assert folder.parent == tmp_path / "runs"
     assert str(folder.relative_to(tmp_path)) in done.stdout
     left = {file.name for file in folder.iterdir()}
-    assert left == {"scenario.yaml", "trace.parquet", "hops.parquet", "summary.json", "network.graphml", "log.txt"}
+    recorded = {"scenario.yaml", "trace.parquet", "hops.parquet", "summary.json", "network.graphml", "log.txt"}
+    assert left == recorded | {"report.html"}
 
 
 def test_json_is_the_summary_and_nothing_else(small: Path, tmp_path: Path) -> None:

@@ -1,39 +1,125 @@
 """Votes that a node is handed together: most of them are only counted, and nothing outside depends on when.
 
-A protocol that counts votes declares how many more of a kind a node may be handed without any reaction (see
-`Consensus.unmoved_by`). So many deliveries are *deferred*: at its time each only takes its turn at the node's CPU,
-first come, first served, which is arithmetic (Lindley's recursion) and needs no event of its own. Before anything else
-happens at the node, they are handed over in order, each at the time at which the CPU took it up. So what is counted,
-recorded, rejected and told of contradictions is the same, at the same times, as if each had come by itself.
+A protocol that counts votes declares how many more of a claim (a type of vote and what it is about) a node may be
+handed without any reaction (see `Consensus.unmoved_by`). So many deliveries are *deferred*: each only takes its turn at
+the node's CPU, first come, first served, which is arithmetic (Lindley's recursion) and needs no event of its own.
+Before anything else happens at the node they are handed over in order, each at the time at which the CPU took it up. So
+what is counted, recorded, rejected and told of contradictions is the same, at the same times, as if each had come by
+itself.
 
-Where a trace holds a row for each delivery, none is deferred.
+Where every event is handled in its turn and no rule looks at arrivals, such votes need not even pass the heap. They
+wait in *boxes*, one for each claim at each node, in the order of their arrivals. Only the first one that may move the
+node is an event. Whenever something happens at the node, what has arrived by then leaves the boxes, in order, through
+the downlink (where one is simulated) to the CPU; and afterwards the node is asked anew how many it may be handed.
+
+    box (on its way) ──► downlink ──► CPU ──► handed over
+
+Where the trace holds a row for each delivery, none is deferred.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from heapq import heappush
 from typing import TYPE_CHECKING
 
+from netsim.node.consensus import ANY_NUMBER
 from netsim.node.message import Signed
 from netsim.node.participant import Participant
 
 if TYPE_CHECKING:
     from netsim.engine.loop import Flight, Node
 
+Claim = tuple[int, ...]
+FAULT, ARRIVAL, WORK = range(3)  # the kinds of event by which it matters what comes first
+_FIRST = -1  # sorts before every sender
 
-Votes = list[tuple[int, int, int, int, "Flight", int]]
+
+class Box:
+    """The votes of one claim on their way to one node."""
+
+    __slots__ = ("alarm", "first", "inside", "late", "later", "left", "node", "soon", "waker")
+
+    def __init__(self, node: Node, first: Signed) -> None:
+        """`first`: any one of them."""
+        self.node = node
+        self.first = first
+        self.left = 0  # how many of those in the box the node may be handed without any reaction
+        # If there are more, `waker` is the event that stands for the first that may move the node: the last of `soon`,
+        # which holds it and those before it, in order. All others are in `later`, in any order.
+        self.waker: Flight | None = None
+        self.soon: Coming = []
+        self.later: Coming = []
+        self.inside = 0  # those that have left it, and have not been handed over
+        self.late = False  # nothing that may still come moves the node
+        self.alarm = -1  # the time of the event that looks at what is through the downlink
+
+    def put(self, vote: tuple[int, int, int, Signed, Box]) -> None:
+        """One more is on its way."""
+        if self.waker is None:
+            self.later.append(vote)
+            if len(self.later) > self.left:
+                self.watch()
+        elif vote < self.soon[-1]:
+            insort(self.soon, vote)
+            self.later.append(self.soon.pop())
+            self._wake_at(self.soon[-1])
+        else:
+            self.later.append(vote)
+
+    def watch(self) -> None:
+        """The first vote that may move the node, if there is one, has to be an event."""
+        if self.waker is not None and len(self.soon) == self.left + 1:
+            return
+        votes = self.later
+        votes += self.soon
+        self.soon = []
+        if len(votes) <= self.left:
+            self.waker = None
+            return
+        votes.sort()
+        self.soon = votes[: self.left + 1]
+        self.later = votes[self.left + 1 :]
+        self._wake_at(self.soon[-1])
+
+    def _wake_at(self, vote: tuple[int, int, int, Signed, Box]) -> None:
+        time, sender, sequence, message, _ = vote
+        self.waker = waker = self.node.alone(time, message)
+        waker.box = self
+        heappush(self.node.heap, (time, ARRIVAL, sender, sequence, self.node.me, waker))
+
+    def taken(self, bound: tuple[int, ...]) -> Coming:
+        """What arrives before the bound leaves the box. Nothing that may move the node does, but as its own event."""
+        votes = self.soon
+        if self.waker is None:
+            votes = self.later
+            votes.sort()
+        end = bisect_left(votes, bound)  # nothing is compared beyond the number
+        arrived = votes[:end]
+        del votes[:end]
+        self.inside += end
+        self.left -= end
+        return arrived
+
+
+# When it comes to the next place (ns), who sent it, its number, the message, its box.
+Coming = list[tuple[int, int, int, Signed, Box]]
+# When the CPU takes it up and when it came to the CPU (ns), who sent it, its number, the message, its box.
+Votes = list[tuple[int, int, int, int, Signed, Box | None]]
 
 
 class Deferred:
     """The deliveries that one node has put off."""
 
-    __slots__ = ("_node", "_participant", "entries", "handing", "left")
+    __slots__ = ("_node", "_participant", "boxes", "entries", "handing", "left", "through")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._participant: Participant | None = None
-        self.left: dict[tuple[int, ...], int] = {}  # by claim: how many more may be put off
-        # When the CPU takes it up and when it arrived (ns), who sent it, its number, the message, its place there.
-        self.entries: Votes = []
+        self.left: dict[Claim, int] = {}  # by claim: how many more may be put off that are events
+        self.boxes: dict[Claim, Box] = {}
+        self.through: Coming = []  # in the downlink: when they are through, in order
+        self.entries: Votes = []  # at the CPU
         self.handing = False
 
     def begin(self, participant: object) -> None:
@@ -41,22 +127,136 @@ class Deferred:
         self._participant = participant if isinstance(participant, Participant) else None
         self.left.clear()
 
-    def takes(self, time: int, sender: int, sequence: int, flight: Flight, place: int) -> bool:
+    # --- boxes ----------------------------------------------------------------------------------------------------
+
+    def box(self, claim: Claim, vote: Signed) -> Box | None:
+        """A box for votes like this one, None where the node has to see each when it comes."""
+        if self._participant is None or not self._participant.keeps(vote):
+            return None
+        box = self.boxes[claim] = Box(self._node, vote)
+        self._look(box, -1, FAULT)
+        return box
+
+    def advance(self, time: int, kind: int, sender: int, sequence: int) -> None:
+        """An event with this key comes to the node: what comes to the CPU before it takes its turn."""
+        arrived: Coming = []
+        bound: tuple[int, ...] = (time,) if kind == FAULT else (time + 1,)
+        if kind == ARRIVAL:
+            bound = time, sender, sequence
+        for box in self.boxes.values():
+            if box.soon or box.later:
+                arrived += box.taken(bound)
+        if len(arrived) > 1:
+            arrived.sort()
+        node = self._node
+        if node.downlink is not None:
+            through = self.through
+            if arrived:
+                enter = node.downlink.enter
+                through += [(enter(at, vote.size), who, number, vote, box) for at, who, number, vote, box in arrived]
+                through.sort()
+            if not through:
+                return
+            bound = (time, sender, sequence) if kind == WORK else (time,) if kind < WORK else (time + 1,)
+            end = bisect_left(through, bound)
+            arrived = through[:end]
+            del through[:end]
+        if not arrived:
+            return
+        if node.queue:
+            for at, who, number, vote, box in arrived:
+                node.queue.append((at, ARRIVAL, (who, number, node.alone(at, vote), 0)))
+                box.inside -= 1
+            return
+        free, cost = node.free, node.verifying
+        entries = self.entries
+        for at, who, number, vote, box in arrived:
+            start = free if free > at else at
+            free = start + cost
+            entries.append((start, at, who, number, vote, box))
+        node.free = free
+
+    def wake(self, box: Box, time: int, sender: int, sequence: int) -> bool:
+        """The vote that may move the node has arrived. Whether it comes to the CPU at once: there is no downlink."""
+        self.advance(time, ARRIVAL, sender, sequence)
+        if self._node.downlink is None:
+            box.soon.clear()
+            box.left = 0
+        else:
+            self.advance(time, ARRIVAL, sender, sequence + 1)
+        box.waker = None
+        return self._node.downlink is None
+
+    def ask(self, time: int, kind: int) -> None:
+        """Something has happened at the node: what may it be handed now without any reaction?"""
+        over = [claim for claim, box in self.boxes.items() if not (box.inside or box.later or box.soon)]
+        for claim in over:
+            del self.boxes[claim]
+        for box in self.boxes.values():
+            if not box.late:
+                self._look(box, time, kind)
+
+    def _look(self, box: Box, time: int, kind: int) -> None:
+        """Find out which of these votes is the first that may move the node, and have an event stand for it."""
+        assert self._participant is not None
+        unmoved = max(self._participant.unmoved_by(box.first), 0)
+        left = unmoved - box.inside
+        if unmoved >= ANY_NUMBER:
+            box.late = True
+        elif self._node.queue:
+            left = ANY_NUMBER  # what comes now waits behind what waits for the CPU, and is looked at then
+        elif left < 0:
+            self._look_through(box, time, kind, left)
+            left = ANY_NUMBER  # the box's own come after that
+        box.left = left
+        box.watch()
+
+    def _look_through(self, box: Box, time: int, kind: int, left: int) -> None:
+        """The vote that may move the node is in the downlink. All that may come through with it have to be known: what
+        comes through in one slot comes by its sender's number."""
+        node = self._node
+        own = [number for number, coming in enumerate(self.through) if coming[4] is box]
+        number = own[left]  # from the end
+        at, sender, sequence, vote, _ = self.through[number]
+        if time == at and kind >= WORK:
+            del self.through[number]
+            box.inside -= 1
+            heappush(node.heap, (at, WORK, sender, sequence, node.me, (node.alone(at, vote), 0)))
+        elif box.alarm != at:
+            box.alarm = at
+            heappush(node.heap, (at, WORK, _FIRST, sequence, node.me, None))
+
+    def empty(self) -> None:
+        """What is still on its way comes like anything else from now on."""
+        node = self._node
+        for box in self.boxes.values():
+            for at, who, number, vote, _ in box.soon + box.later:
+                heappush(node.heap, (at, ARRIVAL, who, number, node.me, node.alone(at, vote)))
+            box.waker = None
+        self.boxes.clear()
+        for at, who, number, vote, _ in self.through:
+            heappush(node.heap, (at, WORK, who, number, node.me, (node.alone(at, vote), 0)))
+        self.through = []
+
+    # --- at the CPU -----------------------------------------------------------------------------------------------
+
+    def takes(self, time: int, sender: int, sequence: int, flight: Flight) -> bool:
         """Whether a vote that comes to the CPU, whose queue is empty, is put off."""
         assert flight.claim is not None
+        vote = flight.message
+        assert isinstance(vote, Signed), "it has a claim"
         left = self.left.get(flight.claim)
         if left is None:
             if self._participant is None:
                 return False
-            assert isinstance(flight.message, Signed), "it has a claim"
-            left = self._participant.unmoved_by(flight.message)
+            left = self._participant.unmoved_by(vote)
         if left <= 0:
             return False
         self.left[flight.claim] = left - 1
         node = self._node
         start = node.free if node.free > time else time
         node.free = start + node.verifying
-        self.entries.append((start, time, sender, sequence, flight, place))
+        self.entries.append((start, time, sender, sequence, vote, None))
         return True
 
     def attend(self, time: int) -> None:
@@ -68,9 +268,10 @@ class Deferred:
                 begun = [entry for entry in entries if entry[0] < time or entry[0] == entry[1]]
                 self.entries = entries[len(begun) :]
                 entries = begun
-            self.handing = True
-            self._node.count(entries)
-            self.handing = False
+            if entries:
+                self.handing = True
+                self._node.count(entries)
+                self.handing = False
         if self.left and not self.entries:  # else nothing is handled now, and what was said holds for those that wait
             self.left.clear()
 

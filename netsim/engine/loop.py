@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
+from itertools import groupby
+from operator import itemgetter
 from random import Random
 from typing import Any, Protocol
 
-from netsim.engine.deferred import Deferred, Votes
+from netsim.engine.deferred import Box, Claim, Deferred, Votes
 from netsim.engine.plan import Plan
 from netsim.engine.workload import Submission
 from netsim.network import Drop, Inbound, Pass, Times, stream
@@ -72,6 +74,7 @@ class Flight:
 
     __slots__ = (
         "begun",
+        "box",
         "claim",
         "departures",
         "index",
@@ -100,6 +103,7 @@ class Flight:
     ) -> None:
         """`claim`: of a vote that may be counted later."""
         self.message = message
+        self.box: Box | None = None  # of the one vote in it that may move its receiver; see `deferred`
         self.claim = claim
         self.size = message.size
         self.tag = message.tag
@@ -112,6 +116,10 @@ class Flight:
         self.lost = lost
         self.index = 0
         self.last = len(times) - 1
+
+    def __lt__(self, other: Flight) -> bool:
+        """Two events for one vote in a box: the one that does not stand for it any more is passed over."""
+        return False
 
 
 def among(times: Times, places: list[int]) -> Times:
@@ -363,6 +371,7 @@ class Node:
             self._row("displaced", detail=by)
         self.late.clear()
         self.participant = None
+        self.deferred.begin(None)
         for _, kind, what in self.queue:
             if kind == ARRIVAL:  # it has come, and nobody will take it up
                 sender, sequence, flight, _ = what
@@ -470,16 +479,29 @@ class Node:
         """The CPU has taken up these votes, each at its time; see `deferred`."""
         delivered = self._delivered
         assert isinstance(self.participant, Participant)
-        take = self.participant.on_vote
         self._cause = -1
         self.elapsed = 0
-        for self.time, _, sender, _, flight, _ in votes:
-            total = delivered.get(flight.tag)
+        # Votes from boxes are told apart by these, which is quicker.
+        for _, entries in groupby(votes, key=_claim if votes[0][5] is None else itemgetter(5)):
+            some = list(entries)
+            *_, one, box = some[0]
+            total = delivered.get(one.tag)
             if total is None:
-                total = delivered[flight.tag] = [0, 0]
-            total[0] += 1
-            total[1] += flight.size
-            take(sender, flight.message)  # type: ignore[arg-type]  # what has a claim is signed
+                total = delivered[one.tag] = [0, 0]
+            total[0] += len(some)
+            total[1] += sum([entry[4].size for entry in some])
+            if box is not None:
+                box.inside -= len(some)
+            if not self.participant.on_votes([entry[4] for entry in some], self._turn_of(some)):
+                take = self.participant.on_vote
+                for self.time, _, sender, _, vote, _ in some:
+                    take(sender, vote)
+
+    def _turn_of(self, votes: Votes) -> Callable[[int], None]:
+        def turn(number: int) -> None:
+            self.time = votes[number][0]
+
+        return turn
 
     def _interrupt(self, time: int) -> None:
         """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
@@ -487,9 +509,19 @@ class Node:
         left = self.deferred.resign()
         if left:
             self.free = left[0][0]
-            for _, ready, sender, sequence, flight, place in reversed(left):
-                self.queue.appendleft((ready, ARRIVAL, (sender, sequence, flight, place)))
+            for _, ready, sender, sequence, vote, _ in reversed(left):
+                self.queue.appendleft((ready, ARRIVAL, (sender, sequence, self.alone(ready, vote), 0)))
             self.wake_at(self.free)
+        self.deferred.empty()
+
+    @property
+    def heap(self) -> list[tuple[int, int, int, int, int, Any]]:
+        """Of its process."""
+        return self._loop.heap
+
+    def alone(self, time: int, message: Message) -> Flight:
+        """A message on its way to this node alone."""
+        return Flight(message, 0, [time], [self.me], [0], [0], None, None, None)
 
     def is_set(self, name: str, event: int) -> bool:
         """Whether that very setting of a timer still stands."""
@@ -568,10 +600,12 @@ class Loop:
         identities: Identities,
         in_order: bool,
         at_once: bool = False,
+        exact: bool = True,
     ) -> None:
         """`in_order`: the caller hands over every event in time, so none needs to be looked at for lateness.
 
-        `at_once`: defer no delivery; it makes no difference but to the time that it takes.
+        `at_once`: defer no delivery; it makes no difference but to the time that it takes. `exact`: should an event
+        come late, then something is broken; else it is only moved.
         """
         self.plan = plan
         self.recorder = recorder
@@ -589,7 +623,7 @@ class Loop:
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
         self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
         self._voters = frozenset(plan.network.validators)
-        self._plain = in_order and self._rules.quiet and self._adversary.quiet
+        self._boxed = (in_order or exact) and self._rules.quiet and bool(self._counted)
 
     # --- setting up -----------------------------------------------------------------------------------------------
 
@@ -669,8 +703,17 @@ class Loop:
         assert self._inbound is not None
         arrivals = self._inbound.arrive(sender, incarnation, sequence, receivers, departures, message.size)
         times = arrivals.times
-        count = len(times)
-        order = [0] if count == 1 else sorted(range(count), key=lambda place: (times[place], receivers[place]))
+        key = incarnation << SEQUENCE_BITS | sequence
+        claim = message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None
+        if self._boxed and claim is not None and not arrivals.lost:
+            assert isinstance(message, Signed), "it has a claim"
+            places = self._put_off(sender, key, claim, message, times, receivers)
+            if not places:
+                return
+            claim = None
+        else:
+            places = list(range(len(times)))
+        order = places if len(places) == 1 else sorted(places, key=lambda place: (times[place], receivers[place]))
         parts = arrivals.parts
         flight = Flight(
             message,
@@ -681,10 +724,30 @@ class Loop:
             _each(departures, order),
             None if parts is None else [parts[place] for place in order],
             None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
-            message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None,
+            claim,
         )
-        key = incarnation << SEQUENCE_BITS | sequence
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
+
+    def _put_off(
+        self, sender: int, key: int, claim: Claim, vote: Signed, times: list[int], receivers: list[int]
+    ) -> list[int]:
+        """Let a vote wait in the boxes of its receivers. The places of the others, that need to see it at once."""
+        nodes = self.nodes
+        careful = not self._in_order
+        others = []
+        for place, receiver in enumerate(receivers):
+            time = times[place]
+            node = nodes[receiver]
+            box = node.deferred.boxes.get(claim)
+            if box is None:
+                box = node.deferred.box(claim, vote)
+            if box is None or (careful and (time < node.since or (time, ARRIVAL, sender, key) <= node.last)):
+                others.append(place)
+            elif box.waker is not None and time > box.soon[-1][0]:  # as `put` does, for most of them
+                box.later.append((time, sender, key, vote, box))
+            else:
+                box.put((time, sender, key, vote, box))
+        return others
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
         """Move the arrival at a process's only node to `until` or to the node's present, and count it as displaced.
@@ -722,7 +785,6 @@ class Loop:
         heap = self.heap
         nodes = self.nodes
         horizon = min(horizon, self.end)
-        plain = self._plain
         while heap and heap[0][0] < horizon:
             time, kind, sender, sequence, receiver, what = heap[0]
             node = nodes[receiver]
@@ -735,17 +797,19 @@ class Loop:
                     place -= 1
                 else:
                     heappop(heap)
-                if plain and flight.claim is not None and flight.lost is None and not (node.downlink or node.queue):
-                    deferred = node.deferred  # as `takes` does once it knows how many more: most deliveries are this
-                    left = deferred.left.get(flight.claim)
-                    if left:
-                        deferred.left[flight.claim] = left - 1
-                        start = node.free if node.free > time else time
-                        node.free = start + node.verifying
-                        deferred.entries.append((start, time, sender, sequence, flight, place))
+                box = flight.box
+                if box is not None:
+                    if box.waker is not flight:
+                        continue  # another one comes before it
+                    if not node.deferred.wake(box, time, sender, sequence):
+                        node.deferred.ask(time, kind)
                         continue
             else:
                 heappop(heap)
+            deferred = node.deferred
+            boxed = bool(deferred.boxes or deferred.through)
+            if boxed:
+                deferred.advance(time, kind, sender, sequence)
             if not self._in_order:
                 time = self._in_turn(node, time, kind, sender, sequence)
             if kind == ARRIVAL:
@@ -754,7 +818,7 @@ class Loop:
                 if sender == receiver:
                     if what == node.incarnation:
                         self._work(node, time)
-                else:
+                elif what is not None:
                     flight, place = what
                     self._deliver(node, time, sender, sequence, flight, place)
             elif kind == TIMER:
@@ -778,6 +842,8 @@ class Loop:
                     heap.clear()
             else:
                 node.start(time, what)
+            if boxed:
+                deferred.ask(time, kind)
 
     def finish(self) -> None:
         """Write the totals of every node, at the scenario's end.
@@ -796,6 +862,7 @@ class Loop:
                 self.nodes[receiver].missed(self.end, self.end - time)
                 self.recorder.displaced.extend((receiver, time, sender, sequence, self.end, *_NEVER))
         for me in sorted(self.nodes):
+            self.nodes[me].deferred.advance(self.end, FAULT, -1, -1)
             self.nodes[me].totals(self.end)
 
     def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:
@@ -856,7 +923,7 @@ class Loop:
             not node.queue
             and flight.claim is not None
             and not node.late
-            and node.deferred.takes(time, sender, sequence, flight, place)
+            and node.deferred.takes(time, sender, sequence, flight)
         ):
             pass
         elif node.free <= time and not node.queue:
@@ -894,6 +961,10 @@ class Loop:
         submission = self.plan.workload.next(me, since)
         if submission is not None:
             heappush(self.heap, (submission.time, TRANSACTION, me, submission.window, me, submission))
+
+
+def _claim(entry: tuple[int, int, int, int, Signed, Box | None]) -> Claim | None:
+    return entry[4].claim
 
 
 def _message(sender: int, sequence: int) -> int:

@@ -179,7 +179,7 @@ class ReplayLoop(Loop):
     """The simulator's loop, told what the machine did to an emulation."""
 
     def __init__(self, plan: Plan, recorder: Recorder, identities: Identities, recorded: Trace) -> None:
-        super().__init__(plan, recorder, identities, in_order=False)
+        super().__init__(plan, recorder, identities, in_order=False, exact=False)
         self.costs: dict[tuple[int, int], deque[int]] = defaultdict(deque)
         if plan.scenario.compute.measured:
             self.node = _ReplayedNode

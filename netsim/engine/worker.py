@@ -12,7 +12,7 @@ import gc
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,7 +28,7 @@ from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
 from netsim.engine.inherited import inherit
 from netsim.engine.layout import Place, lookahead, slack
 from netsim.engine.lifeline import hold
-from netsim.engine.loop import FOREVER, Loop, Node
+from netsim.engine.loop import FOREVER, Loop, Node, Packet
 from netsim.engine.promise import earliest_act
 from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore
@@ -100,7 +100,7 @@ class Worker:
         clock = self._plan.scenario.emulation.pace == "clock"
         self._clock = clock
         loop = MeasuringLoop if self._plan.scenario.compute.measured else Loop
-        self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False)
+        self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False, exact=not clock)
         self._stores: list[FileStore] = []
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:
@@ -112,6 +112,8 @@ class Worker:
             self._loop.leave = self._crash
         self._crashed = False
         self._homes = _homes(places)
+        # By sender: the receivers of its latest broadcast, and by process the least time that it takes to one of them.
+        self._ways: dict[int, tuple[Sequence[int], tuple[tuple[int, int], ...]]] = {}
         self._sequence = 0  # of our outbox
         self._received = [0] * len(places)
         self._probes: set[int] = set()
@@ -370,19 +372,13 @@ class Worker:
         if not packets:
             return caused
         self._loop.outbox = []
-        minimum = self._plan.network.after_departure
         envelopes: list[Envelope] = []
         size = 0
         for packet in packets:
             departures = packet.departures
-            for place, receiver in enumerate(packet.receivers):
-                if receiver in self._here:
-                    continue
-                departure = departures if isinstance(departures, int) else departures[place]
-                earliest = departure + minimum(packet.sender, receiver)
-                for process in self._homes[receiver]:
-                    if earliest < caused.get(process, FOREVER):
-                        caused[process] = earliest
+            for process, earliest in self._first_arrivals(packet):
+                if earliest < caused.get(process, FOREVER):
+                    caused[process] = earliest
             encoded = packet.message.encoded
             size += len(encoded) + 16 * len(packet.receivers)
             envelopes.append(
@@ -403,6 +399,31 @@ class Worker:
         if envelopes:
             await self._publish_batch(envelopes)
         return caused
+
+    def _first_arrivals(self, packet: Packet) -> Iterator[tuple[int, int]]:
+        """Processes with a node that a packet is for, and the least time at which it may arrive there."""
+        departures = packet.departures
+        if isinstance(departures, int):  # mostly to the same nodes as the last one
+            if self._ways.get(packet.sender, ((), ()))[0] != packet.receivers:
+                least: dict[int, int] = {}
+                for process, after in self._ways_from(packet.sender, packet.receivers):
+                    least[process] = min(after, least.get(process, FOREVER))
+                self._ways[packet.sender] = packet.receivers, tuple(least.items())
+            for process, after in self._ways[packet.sender][1]:
+                yield process, departures + after
+        else:
+            for departure, receiver in zip(departures, packet.receivers, strict=True):
+                for process, after in self._ways_from(packet.sender, [receiver]):
+                    yield process, departure + after
+
+    def _ways_from(self, sender: int, receivers: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Processes with receivers, and the least time that a copy takes from its departure to its arrival there."""
+        minimum = self._plan.network.after_departure
+        for receiver in receivers:
+            if receiver not in self._here:
+                after = minimum(sender, receiver)
+                for process in self._homes[receiver]:
+                    yield process, after
 
     async def _publish_batch(self, envelopes: list[Envelope]) -> None:
         self._sequence += 1

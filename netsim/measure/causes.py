@@ -20,7 +20,7 @@ import numpy as np
 
 from netsim.measure.blocks import Blocks, join
 from netsim.measure.events import BLOCK, CAUSE, DETAIL, KIND, MESSAGE, NODE, PEER, TIME, Events
-from netsim.trace import PARTS, TAG_BITS, Trace
+from netsim.trace import PARTS, TAG_BITS, Trace, unpack_message_id
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,13 @@ class Causes:
         self.header = trace.header
         self.events = Events(trace)
         self.blocks: Blocks = join(self.events)
-        self._hops = trace.hops[np.lexsort((trace.hops[:, 1], trace.hops[:, 0]))]
+        self._hops = trace.hops
+        if (np.diff(self._hops[:, 1]) < 0).any():
+            self._hops = self._hops[np.argsort(self._hops[:, 1], kind="stable")]
+        # What has been looked for already: of large traces only a little is needed, and sorting all would take longest.
+        self._found: dict[str, tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._sends: dict[int, tuple[NDArray[np.int64], NDArray[np.intp]]] = {}
+        self._received: dict[int, NDArray[np.int64]] = {}
 
     def places(self, which: str | None = None) -> Sequence[int]:
         """The places in `blocks` of those blocks that are measured and final; or of those that `which` names.
@@ -117,7 +123,7 @@ class Causes:
     def path(self, place: int, milestone: Milestone = "quorum") -> CriticalPath | None:
         """Why the block at a place was final at the first, the quorum-th or the last validator when it was.
 
-        None where that did not happen.
+        None where that did not happen. Raises LookupError where the trace is cut short and lacks a part of it.
         """
         blocks, made = self.blocks, self.blocks.finalisations
         reached = {"first": blocks.first_ns, "quorum": blocks.quorum_ns, "all": blocks.all_ns}
@@ -134,11 +140,12 @@ class Causes:
 
     def _row(self, kind: str, node: int, block: int) -> int:
         """The number of a node's first row of that kind about that block."""
-        rows = self.events.rows
-        begin, end = np.searchsorted(rows[:, NODE], (node, node + 1))
-        code = self.header.kinds.index(kind)
-        found = np.flatnonzero((rows[begin:end, KIND] == code) & (rows[begin:end, BLOCK] == block))
-        return int(begin + found[0])
+        if kind not in self._found:
+            places = np.flatnonzero(self.events.is_kind(kind))
+            self._found[kind] = places, self.events.rows[places, NODE], self.events.rows[places, BLOCK]
+        places, nodes, blocks = self._found[kind]
+        begin, end = np.searchsorted(nodes, (node, node + 1))
+        return int(places[begin + int(np.flatnonzero(blocks[begin:end] == block)[0])])
 
     def _back(self, row: int, proposal: int) -> Iterator[Step]:
         """The steps that led to a row, the last first, back to the handling in which the block was proposed."""
@@ -179,22 +186,36 @@ class Causes:
         tag = detail & (1 << TAG_BITS) - 1 if kind == "send" else detail
         return self.header.messages.get(tag, f"message of type {tag}")
 
-    @cached_property
-    def _sends(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-        """Message numbers, ascending, and the rows in which they were sent."""
-        sent = np.flatnonzero(self.events.is_kind("send"))
-        order = np.argsort(self.events.rows[sent, MESSAGE], kind="stable")
-        return self.events.rows[sent[order], MESSAGE], sent[order]
-
     def _send(self, message: int) -> int:
-        names, sent = self._sends
-        return int(sent[np.searchsorted(names, message)])
+        """The number of the row in which a message was sent."""
+        sender = unpack_message_id(message)[0]
+        if sender not in self._sends:
+            begin, end = self.events.bounds[sender : sender + 2]
+            sent = begin + np.flatnonzero(self.events.rows[begin:end, KIND] == self.header.kinds.index("send"))
+            order = np.argsort(self.events.rows[sent, MESSAGE], kind="stable")
+            self._sends[sender] = self.events.rows[sent[order], MESSAGE], sent[order]
+        messages, rows = self._sends[sender]
+        place = int(np.searchsorted(messages, message))
+        if place == len(messages) or messages[place] != message:
+            raise LookupError(f"the trace does not hold the sending of message {message}")
+        return int(rows[place])
 
     def _parts(self, message: int, receiver: int) -> dict[str, int]:
-        hops = self._hops
+        if receiver not in self._received:
+            begin, end = self._hop_bounds[receiver : receiver + 2]
+            hops = self._hops[begin:end]
+            self._received[receiver] = hops[np.argsort(hops[:, 0], kind="stable")]
+        hops = self._received[receiver]
         begin, end = np.searchsorted(hops[:, 0], (message, message + 1))
-        mine = hops[begin:end][hops[begin:end, 1] == receiver]
-        return {PARTS[part]: elapsed for _, _, part, elapsed in sorted(mine.tolist(), key=lambda hop: int(hop[2]))}
+        return {
+            PARTS[part]: elapsed
+            for _, _, part, elapsed in sorted(hops[begin:end].tolist(), key=lambda hop: int(hop[2]))
+        }
+
+    @cached_property
+    def _hop_bounds(self) -> NDArray[np.intp]:
+        """Where the hops of what each node received begin, and where those of the last one end."""
+        return np.searchsorted(np.ascontiguousarray(self._hops[:, 1]), np.arange(len(self.header.nodes) + 1))
 
 
 def name(block: int) -> str:

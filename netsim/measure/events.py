@@ -36,8 +36,18 @@ class Events:
     def is_kind(self, name: str) -> NDArray[np.bool_]:
         """For every row, whether it is of that kind; a kind that the header does not know has no rows."""
         kinds = self.header.kinds
-        matches: NDArray[np.bool_] = self.rows[:, KIND] == (kinds.index(name) if name in kinds else -1)
+        matches: NDArray[np.bool_] = self._kinds == (kinds.index(name) if name in kinds else -1)
         return matches
+
+    @cached_property
+    def _kinds(self) -> NDArray[np.int16]:
+        """The kinds by themselves, in a row: to look for one through the whole table is forty times as slow."""
+        return self.rows[:, KIND].astype(np.int16)
+
+    @cached_property
+    def bounds(self) -> NDArray[np.intp]:
+        """Where the rows of each node begin, and where those of the last one end."""
+        return np.searchsorted(np.ascontiguousarray(self.rows[:, NODE]), np.arange(len(self.header.nodes) + 1))
 
     def of(self, name: str) -> NDArray[np.int64]:
         """The rows of one kind, whole."""

@@ -51,6 +51,34 @@ def messages(events: Events, blocks: Blocks) -> Messages:
     )
 
 
+class OfType(TypedDict):
+    """Copies of the messages of one type over the whole run, and what those sent cost."""
+
+    name: str
+    sent: int
+    delivered: int
+    repeated: int
+    bytes: int
+
+
+def by_type(events: Events) -> list[OfType]:
+    """Every type of message that was sent, those included that bring transactions to proposers; by their tags."""
+    totals = [events.of(kind) for kind in ("sent", "delivered", "repeated")]
+    types = []
+    for tag in np.unique(totals[0][:, DETAIL]).tolist():
+        sent, delivered, repeated = (rows[rows[:, DETAIL] == tag] for rows in totals)
+        types.append(
+            OfType(
+                name=events.header.messages.get(tag, f"type {tag}"),
+                sent=int(sent[:, HEIGHT].sum()),
+                delivered=int(delivered[:, HEIGHT].sum()),
+                repeated=int(repeated[:, HEIGHT].sum()),
+                bytes=int(sent[:, BYTES].sum()),
+            )
+        )
+    return types
+
+
 class Rounds(TypedDict):
     """Rounds (views) per finalised block; 1 is the best case. `timeouts` are those of the protocol's own timer."""
 

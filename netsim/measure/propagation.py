@@ -28,7 +28,7 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
 
     A node has received a block when it first has a message in full that carries it; the proposer when it proposes.
     """
-    received = _receptions(events, blocks)
+    received = receptions(events, blocks)
     starts = np.searchsorted(received[:, 0], np.arange(len(blocks.ids) + 1))
     reached = np.diff(starts)
 
@@ -40,7 +40,7 @@ def propagation(events: Events, blocks: Blocks) -> Propagation:
     return Propagation(p50=until(50), p90=until(90), p99=until(99), all=until(100))
 
 
-def _receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
+def receptions(events: Events, blocks: Blocks) -> NDArray[np.int64]:
     """Pairs (index of the block, when a further correct node had it), ordered by block, then by time."""
     if not len(blocks.ids):
         return np.zeros((0, 2), np.int64)

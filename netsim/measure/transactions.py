@@ -34,8 +34,25 @@ def transactions(events: Events, blocks: Blocks) -> Transactions:
     if header.level == "summary":
         return Transactions(submitted=None, finalised=None, throughput_tps=None, latency_ms=dist_ms(np.zeros(0, int)))
 
+    finalised, latency_ns = _follow(events, blocks)
+    seconds = (header.duration_ns - header.warmup_ns) / 1e9
+    return Transactions(
+        submitted=len(finalised),
+        finalised=int(finalised.sum()),
+        throughput_tps=int(finalised.sum()) / seconds if seconds > 0 else None,
+        latency_ms=dist_ms(latency_ns),
+    )
+
+
+def latencies(events: Events, blocks: Blocks) -> NDArray[np.int64]:
+    """What `latency_ms` of `transactions` is made of, in ns; nothing at trace level `summary`."""
+    return np.zeros(0, np.int64) if events.header.level == "summary" else _follow(events, blocks)[1]
+
+
+def _follow(events: Events, blocks: Blocks) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """For each transaction that was due after the warm-up whether it was finalised; and the latencies, in ns."""
     submitted = events.of("submit")
-    submitted = submitted[submitted[:, DETAIL] >= header.warmup_ns]
+    submitted = submitted[submitted[:, DETAIL] >= events.header.warmup_ns]
     due_ns, origin, number = submitted[:, DETAIL], submitted[:, NODE], submitted[:, HEIGHT]
     stride = int(number.max(initial=0)) + 1  # (origin, number) as one integer: numbers stay far below 2^63 / nodes
     keys, firsts = np.unique(origin * stride + number, return_index=True)
@@ -48,13 +65,7 @@ def transactions(events: Events, blocks: Blocks) -> Transactions:
     np.minimum.at(final_ns, which, _final_at(events, blocks, block, origin[which]))
 
     seen = final_ns != NEVER
-    seconds = (header.duration_ns - header.warmup_ns) / 1e9
-    return Transactions(
-        submitted=len(keys),
-        finalised=int(finalised.sum()),
-        throughput_tps=int(finalised.sum()) / seconds if seconds > 0 else None,
-        latency_ms=dist_ms(final_ns[seen] - due_ns[seen]),
-    )
+    return finalised, final_ns[seen] - due_ns[seen]
 
 
 def _inclusions(

@@ -169,6 +169,17 @@ class Channel:
         self._through = max(self._through, self._received(self._slot))
         return self.slots.start(begun), self._through
 
+    def joins(self, slot: int, size: int) -> int | None:
+        """When a message is through that goes along with the latest data, as `carry` would have it; None: it cannot."""
+        if slot > self._slot or self._block[0] != self._slot:
+            return None
+        if self._room is not None:
+            work = size * self._byte
+            if work > self._left or not self._left:
+                return None
+            self._left -= work
+        return self._through
+
     def holds(self, slot: int, size: int) -> bool:
         """Whether so many bytes, put into slots from `slot` on, would all be in one."""
         if self._room is None:
@@ -243,8 +254,10 @@ class RadioDownlink:
 
     def enter(self, time: int, size: int) -> int:
         """See `Downlink.enter`."""
-        slots = self._slots
-        return self._channel.carry(slots.next("down", slots.at(time + self._processing)), size)[1]
+        slots, channel = self._slots, self._channel
+        slot = slots.at(time + self._processing)
+        through = channel.joins(slot, size)
+        return channel.carry(slots.next("down", slot), size)[1] if through is None else through
 
 
 # --- in closed form ---------------------------------------------------------------------------------------------------

@@ -42,10 +42,13 @@ class _Remembering(ABC):
             return True
         if not self._check(node, digest, signature):
             return False
+        self._remember(node, digest, signature)
+        return True
+
+    def _remember(self, node: int, digest: bytes, signature: bytes) -> None:
         if len(self._young) >= MEMORY:
             self._old, self._young = self._young, {}
         self._young[signature] = (node, digest)
-        return True
 
     @abstractmethod
     def _check(self, node: int, digest: bytes, signature: bytes) -> bool:
@@ -80,7 +83,9 @@ class Ed25519(_Remembering):
         self._public: dict[int, Ed25519PublicKey] = {}
 
     def sign(self, node: int, digest: bytes) -> bytes:
-        return self._private_key(node).sign(digest)
+        signature = self._private_key(node).sign(digest)
+        self._remember(node, digest, signature)  # nobody in this process needs to check what was signed in it
+        return signature
 
     def _check(self, node: int, digest: bytes, signature: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature

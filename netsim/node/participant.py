@@ -115,7 +115,8 @@ class Participant:
         self._strategies = tuple(self._gossip.values())  # by topic
         self._validators = members(world.validators)
         self._verify = world.verify
-        self._witness = Witness(len(self._validators), world.evidence).see
+        witness = Witness(len(self._validators), world.evidence)
+        self._witness, self._witness_all = witness.see, witness.see_all
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
         self._spread: Callable[[Message], bool] | None = getattr(world, "spread", None)
         self._to_leader = settings.forward
@@ -205,17 +206,27 @@ class Participant:
         elif self.mempool.add(message.batch):
             self.consensus.on_transactions()
 
+    def keeps(self, message: Signed) -> bool:
+        """Whether messages like this one stay here: what is passed on is passed on at once."""
+        route = self._routes.get(type(message))
+        return route is not None and route[0] is None and not route[2]
+
     def unmoved_by(self, message: Signed) -> int:
         """How many more messages like this one may be put off: see `Consensus.unmoved_by`."""
-        route = self._routes.get(type(message))
-        if route is None or route[0] is not None or route[2]:
-            return 0  # what is passed on is passed on at once
-        return self.consensus.unmoved_by(message)
+        return self.consensus.unmoved_by(message) if self.keeps(message) else 0
 
     def on_vote(self, sender: int, message: Signed) -> None:
         """One of the messages that were put off: a validator's own, and genuine. `on_message` comes to this for it."""
         self._witness(message)
         self._handle(sender, message)
+
+    def on_votes(self, votes: Sequence[Signed], turn: Callable[[int], None]) -> bool:
+        """Several of them, of one claim and by different authors; False where they have to be handed over one by one,
+        and nothing was done. `turn(number)` is to be called before anything is said because of one of them."""
+        if not self.consensus.count_all(votes):
+            return False
+        self._witness_all(votes, turn)
+        return True
 
     def _on_control(self, sender: int, message: Message) -> None:
         """What a gossip strategy says to that of another node."""

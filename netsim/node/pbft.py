@@ -89,7 +89,7 @@ Followers (nodes that do not validate) execute on commit certificates and never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from netsim.node.block import Block
@@ -256,6 +256,31 @@ class PBFT(Consensus):
         if message.height <= self.chain.height or (slot is not None and slot.decided is not None):
             return ANY_NUMBER
         return self.q - 1 - slot.commits.most(self.view) if present and slot is not None else 0
+
+    def count_all(self, votes: Sequence[Signed]) -> bool:
+        first = votes[0]
+        if not isinstance(first, Vote):
+            return False
+        height, view = first.height, first.view
+        slot = self.log.get(height)
+        if isinstance(first, Commit):
+            if height <= self.chain.height:
+                return True
+            if slot is None or slot.decided is not None:
+                return slot is not None
+            tally = slot.commits
+        else:
+            if slot is None:
+                return False
+            if slot.prepared_view >= view or not self.voting:
+                return True
+            tally = slot.prepares
+        if view != self.view or not self.active:
+            return False
+        by_author = {vote.signer: vote for vote in votes if isinstance(vote, Vote)}
+        if tally is slot.prepares and self.primary in by_author:
+            return False
+        return len(by_author) == len(votes) and tally.add_all(first, by_author)
 
     @property
     def leader(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from netsim.node.block import Block
@@ -32,6 +33,19 @@ class Tally:
         self._votes[vote.signer] = vote
         count = self._counts[key] = self._counts.get(key, 0) + 1
         return count
+
+    def add_all(self, first: Vote, votes: Mapping[int, Vote]) -> bool:
+        """As `add` for each of these, by author, of which `first` is one; False, and nothing done, where they differ
+        or not all are news."""
+        view, block = first.view, first.block
+        if not self._votes.keys().isdisjoint(votes):
+            return False
+        if any(vote.block != block or vote.view != view for vote in votes.values()):
+            return False
+        self._votes.update(votes)
+        key = view, block
+        self._counts[key] = self._counts.get(key, 0) + len(votes)
+        return True
 
     def count(self, view: int, block: bytes) -> int:
         """How many authors vote for a block in a view."""

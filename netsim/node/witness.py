@@ -10,7 +10,7 @@ slots can fill a node. Two contradictions are found where no more than a generat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from netsim.node.message import Signed
 
@@ -52,3 +52,20 @@ class Witness:
             return
         said[claim] = None
         self._tell(first, message)
+
+    def see_all(self, messages: Sequence[Signed], turn: Callable[[int], None]) -> None:
+        """Messages of one claim, one behind the other; `turn(number)` is called before one is looked at closely."""
+        claim = messages[0].claim
+        if claim is None:
+            return
+        young, old, limit = self._young, self._old, self._limit
+        for number, message in enumerate(messages):
+            author = message.signer
+            said = young.get(author)
+            if said is not None and claim not in said and len(said) < limit:
+                earlier = old.get(author)
+                if earlier is None or claim not in earlier:
+                    said[claim] = message
+                    continue
+            turn(number)
+            self.see(message)

@@ -28,6 +28,21 @@ def write(graph: nx.Graph[Any], path: Path, title: str) -> None:
     _WRITERS[suffix](graph, path, title)
 
 
+def read(path: Path) -> nx.Graph[Any] | None:
+    """A graph that `write` wrote as .graphml; its nodes are then called "0", "1", …. None where there is none.
+
+    Raises OSError, ValueError for a file that is no such graph.
+    """
+    import networkx as nx
+
+    if not path.exists():
+        return None
+    try:
+        return nx.Graph(nx.read_graphml(path))
+    except (SyntaxError, nx.NetworkXError, KeyError) as error:  # what is no XML is a SyntaxError
+        raise ValueError(f"{path} is no graph: {error}") from None
+
+
 def figures(graph: nx.Graph[Any]) -> dict[str, int | float | str]:
     """The figures by which topologies are compared, for people: what each is called, and its value.
 

@@ -53,7 +53,7 @@ def render(summary: Summary, width: int, twin_differs: str = "") -> RenderableTy
     from rich.text import Text
 
     parts: list[RenderableType] = [_durations(summary), Rule(style="dim"), _facts(summary, twin_differs)]
-    doubt = _doubt(summary)
+    doubt = in_doubt(summary)
     if doubt:
         parts += [Rule(style="dim"), Padding(Text(doubt, style="dim"), (0, 1))]
     return Panel(
@@ -93,10 +93,10 @@ def _durations(summary: Summary) -> RenderableType:
         )
 
     # The verdict stands beside the headline figure, and what it rests on above it and below.
-    rests_on = _rests_on(summary["fidelity"])
+    phrases = rests_on(summary["fidelity"])
 
     def reason() -> Text:
-        return Text(next(rests_on, ""), "dim")
+        return Text(next(phrases, ""), "dim")
 
     row("first validator", finality["first_ms"], reason())
     row("quorum", finality["quorum_ms"], _verdict(summary["fidelity"]), style="bold")
@@ -105,7 +105,7 @@ def _durations(summary: Summary) -> RenderableType:
         if dist["count"]:
             row(f"  in {site}", dist, reason())
     row("Transaction latency", summary["transactions"]["latency_ms"], reason())
-    row("Block interval", summary["blocks"]["interval_ms"], Text(", ".join(rests_on), "dim"))
+    row("Block interval", summary["blocks"]["interval_ms"], Text(", ".join(phrases), "dim"))
     return table
 
 
@@ -119,7 +119,7 @@ def _verdict(fidelity: Fidelity) -> Text:
     return text.append(twin, style="red" if fidelity["twin"] == "differs" and not fidelity["displaced"] else "not bold")
 
 
-def _rests_on(fidelity: Fidelity) -> Iterator[str]:
+def rests_on(fidelity: Fidelity) -> Iterator[str]:
     """What the verdict rests on, in phrases: first the pace, then what is worth knowing at that pace."""
     if fidelity["pace"] == "clock":
         yield f"clock pace, dilation {fidelity['dilation']:g}"
@@ -295,7 +295,7 @@ def _judged(mark: tuple[str, str], text: str) -> Text:
     return Text(f"{mark[0]} ", mark[1]).append(text, "default not bold")
 
 
-def _doubt(summary: Summary) -> str:
+def in_doubt(summary: Summary) -> str:
     """What must be said of small samples, or nothing."""
     blocks = summary["finality"]["quorum_ms"]["count"]
     lacking = [percentile for percentile in (50, 99) if blocks < samples_needed(percentile)]
