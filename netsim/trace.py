@@ -395,7 +395,7 @@ def _read_evidence(file: Path) -> Iterable[Evidence]:
         data = data[end:]
 
 
-def _load(paths: Iterable[Path], suffix: str, width: int) -> NDArray[np.int64]:
+def _load(paths: Sequence[Path], suffix: str, width: int) -> NDArray[np.int64]:
     import numpy as np
 
     tables: list[Any] = [np.zeros((0, width), "<i8")]
@@ -404,10 +404,11 @@ def _load(paths: Iterable[Path], suffix: str, width: int) -> NDArray[np.int64]:
         if file.exists():
             values = np.fromfile(file, "<i8")
             tables.append(values[: len(values) // width * width].reshape(-1, width))  # a kill may cut the last row
-    return np.concatenate(tables).astype(np.int64, copy=False)
+    table = tables[-1] if len(paths) == 1 else np.concatenate(tables)
+    return table.astype(np.int64, copy=False)
 
 
 def _by_column(table: NDArray[np.int64], column: int) -> NDArray[np.int64]:
     import numpy as np
 
-    return table[np.argsort(table[:, column], kind="stable")]
+    return table.take(np.argsort(table[:, column], kind="stable"), axis=0)  # quicker than by brackets

@@ -172,7 +172,7 @@ class Node:
         self.peers: Sequence[int] = network.peers[me]
         self.validators: Sequence[int] = network.validators
         self.weights: Sequence[int] = network.weights
-        self.rng = Random()  # seeded at each start
+        self.rng: Random  # from each start on
         self.incarnation = incarnation
         self.since = since  # earlier events belong to the process that held the node before
         self.participant: Program | None = None  # None while the node is down
@@ -783,7 +783,7 @@ class Loop:
     def run(self, horizon: int) -> None:
         """Handle every event before the horizon (and before the scenario's end)."""
         heap = self.heap
-        nodes = self.nodes
+        nodes, boxed = self.nodes, self._boxed
         horizon = min(horizon, self.end)
         while heap and heap[0][0] < horizon:
             time, kind, sender, sequence, receiver, what = heap[0]
@@ -806,10 +806,9 @@ class Loop:
                         continue
             else:
                 heappop(heap)
-            deferred = node.deferred
-            boxed = bool(deferred.boxes or deferred.through)
-            if boxed:
-                deferred.advance(time, kind, sender, sequence)
+            waiting = boxed and bool(node.deferred.boxes or node.deferred.through)
+            if waiting:
+                node.deferred.advance(time, kind, sender, sequence)
             if not self._in_order:
                 time = self._in_turn(node, time, kind, sender, sequence)
             if kind == ARRIVAL:
@@ -842,8 +841,8 @@ class Loop:
                     heap.clear()
             else:
                 node.start(time, what)
-            if boxed:
-                deferred.ask(time, kind)
+            if waiting:
+                node.deferred.ask(time, kind)
 
     def finish(self) -> None:
         """Write the totals of every node, at the scenario's end.
@@ -862,7 +861,8 @@ class Loop:
                 self.nodes[receiver].missed(self.end, self.end - time)
                 self.recorder.displaced.extend((receiver, time, sender, sequence, self.end, *_NEVER))
         for me in sorted(self.nodes):
-            self.nodes[me].deferred.advance(self.end, FAULT, -1, -1)
+            if self._boxed:
+                self.nodes[me].deferred.advance(self.end, FAULT, -1, -1)
             self.nodes[me].totals(self.end)
 
     def _in_turn(self, node: Node, time: int, kind: int, sender: int, sequence: int) -> int:

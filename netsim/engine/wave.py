@@ -18,14 +18,17 @@ come to rest nothing in the network remembers it: flows have delivered everythin
 which later draws depend, are kept. Nodes that were in unison and take part in the same waves stay so. A protocol that
 declares what it does not keep to is found out by its representative, and ends the run.
 
+Nor need a node be made before something touches it, where the protocol declares that it does nothing when it starts
+(`Consensus.starters`): until then it is *dormant*, and absent from the first wave on.
+
 At the trace level `full`, where every copy has rows, there are no waves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,6 +36,7 @@ from netsim.engine.loop import Flight, Loop, Node, Store
 from netsim.network.bulk import Edges
 from netsim.node.block import Block
 from netsim.node.gossip.bulk import NEVER, Bulk, Spread, Traffic
+from netsim.node.gossip.strategy import Strategy
 from netsim.node.message import MESSAGE_KINDS, Message, Signed
 from netsim.trace import COLUMNS
 
@@ -162,7 +166,7 @@ class Present(Node):
 
     def found_out(self, does: str) -> None:
         protocol = self.waves.plan.scenario.consensus.protocol
-        raise NotInUnison(f"{protocol} declares unison about {self.waves.about}, and {does}")
+        raise NotInUnison(f"{protocol} declares unison about {self.waves.about or 'its start'}, and {does}")
 
     # --- what the waves do with it ----------------------------------------------------------------------------------
 
@@ -178,6 +182,18 @@ class Present(Node):
         self.actor.learn(missed.senders.item(self.me), missed.message)
         self.mode = OPEN
         return self.elapsed
+
+    def catch_up(self, waves: Sequence[_Missed]) -> None:
+        """Handle the messages of these waves silently."""
+        self._begin(waves[-1].times.item(self.me))
+        self.mode = SILENT
+        self.waves.about = waves[-1].message
+        together = self.actor.handle_missed([missed.message for missed in waves])
+        self.mode = OPEN
+        if not together:
+            for missed in waves:
+                self.waves.about = missed.message
+                self.learn(missed, SILENT)
 
     def take(self, sequence: int, rows: int, totals: dict[int, NDArray[np.int64]]) -> None:
         """Take over what waves have counted for this node."""
@@ -236,6 +252,41 @@ class Absent(Present):
         super().totals(time)
 
 
+class Dormant(Absent):
+    """An absent node that has not been made yet. Whatever is asked of it makes it."""
+
+    incarnation = 0
+
+    def __init__(self, waves: Waves, loop: Loop, me: int, store: Store) -> None:
+        self.me = me
+        self.waves = waves
+        self._loop = loop
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        self.wake()
+        return getattr(self, name)
+
+    def wake(self) -> None:
+        """Make it, and let it have started when the run began."""
+        waves, loop = self.waves, self._loop
+        self.__class__ = Absent  # type: ignore[assignment]
+        Present.__init__(self, waves, loop, self.me, 0, 0, self._store)
+        waves.about = None
+        self.mode = SILENT
+        Node.start(self, 0, 0)
+        self.mode = OPEN
+
+    def start(self, time: int, incarnation: int) -> None:
+        if incarnation:
+            super().start(time, incarnation)
+        else:
+            self.waves.started(self.me, time)
+
+    def totals(self, time: int) -> None:
+        self.waves.write_totals(self.me, time)
+
+
 class Waves:
     """The waves of one simulation. `done`: how many there were; `observed`: whether anybody watches the news."""
 
@@ -276,7 +327,7 @@ class Waves:
         self._loop: Loop
         self._nodes: list[Present] = []
         size = plan.network.size
-        self._present: set[int] = set(range(size))
+        self._present: set[int] = set()
         self._group = np.full(size, -1)  # of absent nodes that are in unison
         self._speakers: dict[int, int] = {}  # by group: who has run everything
         self._groups = 0  # that there ever were
@@ -286,16 +337,35 @@ class Waves:
         self._totals: dict[int, NDArray[np.int64]] = {}  # by tag: (sent, delivered, repeated) × (copies, bytes) × node
         self._waves: list[_Missed] = []
         self._run = np.zeros(size, np.int64)  # by node: how many of the waves it has run
+        self._starters = self._who_starts()
         self._shortest = 0  # a wave takes longer than so much (ns), in all likelihood
         self._failed = 0  # broadcasts one after the other that were looked at in vain
         self._patience = 0  # broadcasts that are not looked at
 
     def node(self, loop: Loop, me: int, incarnation: int, since: int, store: Store) -> Present:
-        """Make a node of the loop. All are made in order."""
+        """Make a node of the loop, or one that will be made. All are made in order."""
         self._loop = loop
-        node = Present(self, loop, me, incarnation, since, store)
+        node: Present
+        if me in self._starters or self.plan.lives[me][0][0] != 0:
+            node = Present(self, loop, me, incarnation, since, store)
+            self._present.add(me)
+        else:
+            node = Dormant(self, loop, me, store)
+            self._group[me] = 0
+            self._speakers.setdefault(0, me)
+            self._groups = 1
         self._nodes.append(node)
         return node
+
+    def _who_starts(self) -> Collection[int]:
+        """Who is to be made when the run begins."""
+        settings, network = self.plan.settings, self.plan.network
+        starters = None
+        if "starters" in vars(settings.protocol) and all(
+            choice.strategy.start is Strategy.start for choice in settings.gossip.values()
+        ):
+            starters = settings.protocol.starters(network.validators, settings.parameters)
+        return range(network.size) if starters is None else frozenset(starters)
 
     # --- those who are absent ---------------------------------------------------------------------------------------
 
@@ -314,10 +384,12 @@ class Waves:
         self._rows[node.me] = 0
 
     def _catch_up(self, node: Present) -> None:
-        for missed in self._waves[self._run.item(node.me) :]:
-            self.about = missed.message
-            node.learn(missed, SILENT)
-        self._run[node.me] = len(self._waves)
+        if isinstance(node, Dormant):
+            node.wake()
+        run = self._run.item(node.me)
+        if run < len(self._waves):
+            node.catch_up(self._waves[run:])
+            self._run[node.me] = len(self._waves)
 
     def _remember(self, missed: _Missed) -> None:
         if (len(self._waves) + 1) * len(self._nodes) > _MOST_MISSED:
@@ -326,6 +398,28 @@ class Waves:
             self._waves.clear()
             self._run[:] = 0
         self._waves.append(missed)
+
+    # --- those who are dormant --------------------------------------------------------------------------------------
+
+    def started(self, me: int, time: int) -> None:
+        """Write the row that says so."""
+        self.restarted = True
+        if self._write(me, time, "start"):
+            self._rows[me] += 1
+
+    def write_totals(self, me: int, time: int) -> None:
+        """What waves have counted, as `Node.totals` writes it."""
+        for number, kind in enumerate(("sent", "delivered", "repeated")):
+            for tag in sorted(self._totals):
+                count, size = self._totals[tag][number, :, me].tolist()
+                if count:
+                    self._write(me, time, kind, count, size, tag)
+
+    def _write(self, me: int, time: int, kind: str, height: int = -1, size: int = 0, detail: int = 0) -> bool:
+        code = self.plan.codes[kind]
+        if self.plan.kept[code]:
+            self._loop.recorder.rows.extend((time, me, code, 0, height, -1, -1, -1, size, -1, detail))
+        return self.plan.kept[code]
 
     # --- a wave -----------------------------------------------------------------------------------------------------
 
@@ -396,6 +490,7 @@ class Waves:
                 if group not in self._speakers:
                     continue
                 speaker = self._speakers[group]
+            self._catch_up(self._nodes[speaker])  # the first one of all is dormant
             state = self._nodes[speaker].actor.unison(message)
             if state is None:
                 return None
@@ -483,10 +578,11 @@ class Waves:
         del recorder.rows[rows:], news[told:]
         members = np.flatnonzero(self._group == group)
         later = missed.times[members] - missed.times[speaker.me]
-        table = np.repeat(pattern[None], len(members), axis=0)
-        table[:, :, _TIME] += later[:, None]
-        table[:, :, _NODE] = members[:, None]
-        recorder.table(table)
+        if len(pattern):
+            table = np.repeat(pattern[None], len(members), axis=0)
+            table[:, :, _TIME] += later[:, None]
+            table[:, :, _NODE] = members[:, None]
+            recorder.table(table)
         self._rows[members] += len(pattern)
         self._rows[speaker.me] -= len(pattern)  # it has counted them itself
         if self.observed:

@@ -17,11 +17,11 @@ table in 10⁵.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from math import exp, log
+from operator import sub
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ _PLACES = (1 << _PLACE_BITS) - 1
 _HALF = 1 << _PLACE_BITS - 1
 _BODY_SHIFT = 64 - _STEP_BITS - _PLACE_BITS  # what follows step and place in a draw
 _TAIL_SHIFT = _BODY_SHIFT - _STEP_BITS
+_OUTER = 1 << 64 - _STEP_BITS
 _CUT = 2.0**-25
 
 
@@ -86,9 +87,11 @@ class QuantileTable:
             [first, *low_tail, lower[0]],
             [upper[-1], *high_tail, last],
         ):
-            knots = [_nanoseconds(value) for value in row]
+            if min(row) < 0 or max(row) > LONGEST:
+                row = [min(max(value, 0.0), LONGEST) for value in row]
+            knots = list(map(round, row))
             self._low += knots[:-1]
-            self._rise += [after - before for before, after in pairwise(knots)]
+            self._rise += map(sub, knots[1:], knots)
 
     def at(self, u: int) -> int:
         """The value for one 64-bit draw, in ns."""
@@ -108,15 +111,8 @@ class QuantileTable:
 
         if self.constant is not None:
             return np.full(u.shape, self.constant, np.int64)
+        step, place = _read(u)
         low, rise = self._arrays
-        step = (u >> np.uint64(64 - _STEP_BITS)).view(np.int64)
-        place = (u >> np.uint64(_BODY_SHIFT)).view(np.int64) & _PLACES
-        outer = np.flatnonzero((step + 1 & STEPS - 1) < 2)
-        if outer.size:
-            tail = (u.ravel()[outer] >> np.uint64(_TAIL_SHIFT)).view(np.int64)
-            row = np.where(step.ravel()[outer] > 0, 2 * STEPS, STEPS)
-            step.put(outer, row + (tail >> _PLACE_BITS & STEPS - 1))
-            place.put(outer, tail & _PLACES)
         return low.take(step) + (rise.take(step) * place + _HALF >> _PLACE_BITS)
 
     @property
@@ -132,6 +128,14 @@ class QuantileTable:
         middles = [low + rise / 2 for low, rise in zip(self._low, self._rise, strict=True)]
         return sum(middles[1 : STEPS - 1]) / STEPS + sum(middles[STEPS:]) / STEPS**2
 
+    @property
+    def knots(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where each step begins, and how far it goes (ns); empty where there is but one value."""
+        import numpy as np
+
+        nothing = np.empty(0, np.int64)
+        return (nothing, nothing) if self.constant is not None else self._arrays
+
     def prepare(self) -> None:
         """Do now what `lookup` does the first time."""
         if self.constant is None:
@@ -141,7 +145,49 @@ class QuantileTable:
     def _arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         import numpy as np
 
-        return np.array(self._low, np.int64), np.array(self._rise, np.int64)
+        count = len(self._low)
+        return np.fromiter(self._low, np.int64, count), np.fromiter(self._rise, np.int64, count)
+
+
+class Tables:
+    """Several tables as one, so that many draws are looked up at once, each in its own table."""
+
+    def __init__(self, tables: Sequence[QuantileTable], which: NDArray[np.int64]) -> None:
+        """`which`: by place, the number of its table, none of them constant; −1: it draws nothing."""
+        import numpy as np
+
+        nothing = np.zeros(3 * STEPS if which.min(initial=0) < 0 else 0, np.int64)
+        knots = [table.knots for table in tables]
+        self._low = np.concatenate([*(low for low, _ in knots), nothing])
+        self._rise = np.concatenate([*(rise for _, rise in knots), nothing])
+        self._first = 3 * STEPS * np.where(which < 0, len(tables), which)
+
+    def lookup(self, places: NDArray[np.int64] | slice, u: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """What the table of each place gives for its draw, in ns."""
+        step, place = _read(u)
+        step += self._first[places]
+        place *= self._rise.take(step)
+        place += _HALF
+        place >>= _PLACE_BITS
+        place += self._low.take(step)
+        return place
+
+
+def _read(u: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The step of each draw, counted through the body and the two tails, and the place within it."""
+    import numpy as np
+
+    step = (u >> np.uint64(64 - _STEP_BITS)).view(np.int64)
+    place = (u >> np.uint64(_BODY_SHIFT)).view(np.int64)
+    place &= _PLACES
+    # The outermost steps: with one more, in arithmetic modulo 2⁶⁴, they are the first two.
+    outer = np.flatnonzero(u + _OUTER < 2 * _OUTER)
+    if outer.size:
+        tail = (u.ravel()[outer] >> np.uint64(_TAIL_SHIFT)).view(np.int64)
+        row = np.where(step.ravel()[outer] > 0, 2 * STEPS, STEPS)
+        step.put(outer, row + (tail >> _PLACE_BITS & STEPS - 1))
+        place.put(outer, tail & _PLACES)
+    return step, place
 
 
 def _nanoseconds(value: float) -> int:

@@ -63,9 +63,19 @@ def draw(key: int, n: int) -> int:
 
 def draw_array(keys: NDArray[np.uint64], n: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """`draw` element by element, the same bits. The two arrays are broadcast against each other."""
+    return draw_counted(keys, counters(n))
+
+
+def counters(n: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The half of a draw that only its number decides: many keys' n-th draws need it once (`draw_counted`)."""
     import numpy as np
 
-    return _mix_array(keys ^ _mix_array((n + np.uint64(1)) * np.uint64(_GAMMA)))
+    return _mix_array((n + np.uint64(1)) * np.uint64(_GAMMA))
+
+
+def draw_counted(keys: NDArray[np.uint64], counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`draw_array` with the `counters` of its numbers."""
+    return _mix_array(keys ^ counters)
 
 
 def stream(seed: int, purpose: str, *owner: int) -> Random:
@@ -85,8 +95,12 @@ def _mix(word: int) -> int:
 
 
 def _mix_array(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`_mix` element by element, in place."""
     import numpy as np
 
-    words = (words ^ words >> np.uint64(30)) * np.uint64(_FIRST)
-    words = (words ^ words >> np.uint64(27)) * np.uint64(_SECOND)
-    return words ^ words >> np.uint64(31)
+    words ^= words >> np.uint64(30)
+    words *= np.uint64(_FIRST)
+    words ^= words >> np.uint64(27)
+    words *= np.uint64(_SECOND)
+    words ^= words >> np.uint64(31)
+    return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from netsim.node.chain import Chain
@@ -65,9 +65,24 @@ class Consensus(ABC):
         derives from a protocol that declares it has to declare it anew."""
         return None
 
+    @classmethod
+    def starters(cls, validators: Sequence[int], parameters: Mapping[str, Any]) -> Collection[int] | None:
+        """Who does more when it first starts than to persist something; None: everybody may.
+
+        The others are in unison about the first block message, and an engine may make them when somebody looks. Who
+        derives from a protocol that declares it has to declare it anew, too."""
+        return None
+
     def apart(self, message: Message) -> Mapping[int, int]:
         """Who reacts to this block message by more than rows: by node, the earliest time (ns) at which it may act."""
         return {}
+
+    def handle_missed(self, messages: Sequence[Message]) -> None:
+        """Handle block messages that nodes in unison with this one have handled long since, and recorded for it.
+
+        Whoever overrides it handles them together, and leaves out what only tells the world; by default, and where it
+        is inherited, each is handled by `on_message` at its time."""
+        raise NotImplementedError
 
     def unmoved_by(self, message: Signed) -> int:
         """How many more messages with this claim (type and slot), whoever signs them, this node may be handed without

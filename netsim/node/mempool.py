@@ -161,7 +161,7 @@ class Mempool:
         """A block is final. Where it is not the lowest of the line, what was on the line is abandoned."""
         if self._line and self._line[0].block == block.id:
             self._line.popleft()
-        else:
+        elif self._line or block.transactions:
             self.abandon()
             self._apply(block)
 

@@ -262,6 +262,18 @@ class Participant:
             self.world.received(message)
             self.consensus.on_message(sender, message)
 
+    def handle_missed(self, messages: Sequence[Signed]) -> bool:
+        """`learn` for many messages when all is over, if the protocol has a way to do that: `Consensus.handle_missed`.
+
+        Others have checked the messages, and recorded what there was."""
+        if "handle_missed" not in vars(type(self.consensus)):
+            return False
+        passed = self._gossip["blocks"].passed
+        for message in messages:
+            passed(message)
+        self.consensus.handle_missed(messages)
+        return True
+
     def passed(self, message: Message) -> None:
         """A message was spread as a whole: the strategy's state is to be what it would be."""
         self._gossip[message.kind].passed(message)

@@ -27,7 +27,7 @@ What is lost
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -61,6 +61,11 @@ class Scripted(BlockMessage, frozen=True, tag=32):
     @once
     def payload(self) -> int:
         return self.block.payload + self.filler
+
+    @once
+    def written(self) -> bytes:
+        """As a node keeps it: the same at all of them."""
+        return msgspec.msgpack.encode(self)
 
     def __str__(self) -> str:
         return f"Scripted h{self.block.height} {self.block.id[:2].hex()}, next {self.successor}"
@@ -129,10 +134,7 @@ class Script(Consensus):
                 self._await(self.context.now + self._gap())
             return
         while (data := self.context.restore(f"block/{len(self.said) + 1}")) is not None:
-            message = msgspec.msgpack.decode(data, type=Scripted)
-            self.said.append(message)
-            self.chain.append(message.block)
-            self.mempool.finalised(message.block)
+            self._append(msgspec.msgpack.decode(data, type=Scripted))
         if self.said and self.said[-1].signer == self.context.me:
             self.context.broadcast(self.said[-1])
         self._take_turn()
@@ -155,6 +157,11 @@ class Script(Consensus):
     def on_transactions(self) -> None:
         """Blocks come when they are due, with or without transactions."""
 
+    @classmethod
+    def starters(cls, validators: Sequence[int], parameters: Mapping[str, Any]) -> Collection[int]:
+        """The first proposer begins to wait for its turn."""
+        return validators[:1]
+
     def unison(self, message: Message) -> Hashable | None:
         """A block that stands on the head, from who is to propose it, is final at once: nothing waits for it."""
         if not isinstance(message, Scripted) or self.waiting:
@@ -167,6 +174,13 @@ class Script(Consensus):
     def apart(self, message: Message) -> Mapping[int, int]:
         """The successor begins to wait for its turn."""
         return {message.successor: message.due} if isinstance(message, Scripted) else {}
+
+    def handle_missed(self, messages: Sequence[Message]) -> None:
+        """Each of them stands on the head, and none gives this node its turn."""
+        for message in messages:
+            assert isinstance(message, Scripted)
+            self._persist(message)
+            self._append(message)
 
     # --------------------------------------------------------------------------------------------------- proposing
 
@@ -194,7 +208,7 @@ class Script(Consensus):
         block = Block(head.height + 1, head.id, context.me, context.now, self.mempool.take(self.block_size))
         due = self._following(self._gap())
         message = Scripted(context.me, b"", block, self.block_bytes, self._successor(), due).signed(context.sign)
-        context.persist(f"block/{block.height}", msgspec.msgpack.encode(message))
+        self._persist(message)
         context.broadcast(message)
         context.proposed(block)
         self._finalise(message)
@@ -227,9 +241,10 @@ class Script(Consensus):
             if above.block.height != self.chain.height + 1 or above.signer != self.proposer:
                 self.context.reject("not in the script")
                 break
-            self.context.persist(f"block/{above.block.height}", msgspec.msgpack.encode(above))
+            self._persist(above)
             self._finalise(above)
-        self.waiting = {parent: m for parent, m in self.waiting.items() if m.block.height > self.chain.height}
+        if self.waiting:
+            self.waiting = {parent: m for parent, m in self.waiting.items() if m.block.height > self.chain.height}
         if block.parent in self.waiting:
             self.informant = sender
             self._wait()
@@ -239,13 +254,19 @@ class Script(Consensus):
 
     def _finalise(self, message: Scripted) -> None:
         """Make final the block above the head."""
+        self._append(message)
+        self.context.finalise(message.block)
+        self.context.work(execute=message.block.count)
+        self._take_turn()
+
+    def _append(self, message: Scripted) -> None:
         block = message.block
         self.said.append(message)
         self.chain.append(block)
         self.mempool.finalised(block)
-        self.context.finalise(block)
-        self.context.work(execute=block.count)
-        self._take_turn()
+
+    def _persist(self, message: Scripted) -> None:
+        self.context.persist(f"block/{message.block.height}", message.written)
 
     # ------------------------------------------------------------------------------------------- what was missed
 

@@ -1,6 +1,7 @@
 """Blocks that spread as a whole: the trace is the one that events one by one give."""
 
 import heapq
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -157,6 +158,7 @@ _ANNOUNCE = st.builds(
     request_delay=st.sampled_from(["0 s", "5 ms"]),
     timeout=st.sampled_from(["60 s", "200 ms"]),
 )
+_TOLD = "{protocol: announce, trickle: 2 ms, request_delay: 2 ms, repeat: 0}"
 
 
 @settings(max_examples=30, deadline=None)
@@ -172,7 +174,7 @@ def test_nor_an_announced_block_as_a_whole(scenario: dict[str, Any], gossip: str
 
 
 @pytest.mark.parametrize("protocol", ["scripted, arrival: fixed, block_interval: 1 s", "nakamoto, block_interval: 3 s"])
-@pytest.mark.parametrize("gossip", ["flood", "{protocol: announce, trickle: 2 ms, request_delay: 2 ms, repeat: 0}"])
+@pytest.mark.parametrize("gossip", ["flood", _TOLD])
 def test_in_a_quiet_network_blocks_spread_as_a_whole(protocol: str, gossip: str) -> None:
     trace, done = _both(consensus=f"{{protocol: {protocol}}}", gossip=gossip)
     kinds = trace.header.kinds
@@ -222,6 +224,77 @@ def test_unison_is_not_inherited() -> None:
     assert Waves.of(plan) is not None
     plan.settings = replace(plan.settings, protocol=Heir)
     assert Waves.of(plan) is None
+
+
+def test_a_node_that_nothing_touches_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    make = Script.__init__
+
+    def count(self: Script, *rest: Any) -> None:
+        make(self, *rest)
+        made.append(self.context.me)
+
+    monkeypatch.setattr(Script, "__init__", count)
+    _run(_HEAD.format(**_QUIET | {"nodes": 40, "duration": "3 s"}), True, [])
+    assert len(made) == len(set(made)) <= 5  # the first, who speaks for the others, and a successor for each block
+
+
+def test_who_declares_that_it_does_nothing_at_the_start_and_does_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = Script.start
+
+    def early(self: Script) -> None:
+        start(self)
+        self.context.set_timer("more", 1)
+
+    monkeypatch.setattr(Script, "start", early)
+    with pytest.raises(simulator.NodeFailed, match="scripted declares unison about its start, and sets a timer"):
+        _run(_HEAD.format(**_QUIET), True, [])
+
+
+def test_nor_is_what_is_declared_of_the_start_or_of_what_was_missed_inherited() -> None:
+    class Heir(Script):
+        """It has its own unison, and counts what comes; and it does so in its own time from the start on."""
+
+        def start(self) -> None:
+            super().start()
+            self.context.set_timer("later", 10**9)
+
+        def on_message(self, sender: int, message: Message) -> None:
+            self.seen = [*getattr(self, "seen", []), sender]
+            super().on_message(sender, message)
+
+        def unison(self, message: Message) -> Hashable | None:
+            return super().unison(message)
+
+        def on_timer(self, name: str) -> None:
+            if name == "later":
+                self.context.record("start", detail=len(getattr(self, "seen", [])))
+            else:
+                super().on_timer(name)
+
+    scenario = parse(_HEAD.format(**_QUIET | {"duration": "5 s"}), "w.yaml", catalogue=catalogue)
+    digests = []
+    for at_once in (False, True):
+        plan = Plan(scenario)
+        plan.settings = replace(plan.settings, protocol=Heir)
+        with TemporaryDirectory() as folder:
+            digests.append(simulator.simulate(plan, Path(folder), at_once=at_once).digest())
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("topology", ["small-world", "random-regular, degree: 4"])
+@pytest.mark.parametrize(("gossip", "access"), [("flood", "slow"), (_TOLD, "slow"), (_TOLD, "serial")])
+def test_so_it_is_among_many(gossip: str, access: str, topology: str) -> None:
+    _, done = _both(
+        nodes=70,
+        gossip=gossip,
+        access=access,
+        topology=topology,
+        transport="{protocol: stream, initial_window: none}",
+        consensus="{protocol: scripted, block_interval: 5 s, arrival: fixed, block_bytes: 100 kB}",
+        duration="14 s",
+    )
+    assert done == 2
 
 
 def test_what_is_recorded_at_full_is_recorded_one_by_one() -> None:

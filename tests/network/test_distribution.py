@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netsim.network.distribution import LONGEST, QuantileTable, compiled, uniform
+from netsim.network.distribution import LONGEST, QuantileTable, Tables, compiled, uniform
 from netsim.network.draws import draw_array, key
 from netsim.scenario.model import Distribution
 from tests.network.worlds import MS, constant, lognormal
@@ -92,6 +92,18 @@ def test_lookup_agrees_in_the_outermost_steps_too(name: str) -> None:
     ends = list(range(0, 2**53, 2**45 + 12345))
     words = ends + [2**64 - 1 - word for word in ends]
     assert table(name).lookup(np.array(words, np.uint64)).tolist() == [table(name).at(word) for word in words]
+
+
+@given(st.lists(st.tuples(st.none() | st.sampled_from(sorted(EVERY)), WORDS), min_size=1, max_size=50))
+def test_tables_give_what_each_of_them_gives(drawn: list[tuple[str | None, int]]) -> None:
+    drawn = [(name, word) for name, word in drawn if name is None or table(name).constant is None]
+    names = list(dict.fromkeys(name for name, _ in drawn if name is not None))
+    which = np.array([-1 if name is None else names.index(name) for name, _ in drawn], np.int64)
+    tables = Tables([table(name) for name in names], which)
+    words = np.array([word for _, word in drawn], np.uint64)
+    expected = [0 if name is None else table(name).at(word) for name, word in drawn]
+    assert tables.lookup(slice(None), words).tolist() == expected
+    assert tables.lookup(np.arange(len(drawn))[::-1], words[::-1]).tolist() == expected[::-1]
 
 
 @given(st.sampled_from(sorted(EVERY)), WORDS, WORDS)

@@ -23,13 +23,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
 from netsim.node.fields import Digest
-from netsim.node.gossip.bulk import NEVER, Bulk, Links, Spread, Traffic
+from netsim.node.gossip.bulk import Bulk, Links, Spread, Traffic
 from netsim.node.gossip.memory import Memory
 from netsim.node.gossip.strategy import Host, Strategy
 from netsim.node.gossip.waiting import Waiting
@@ -77,113 +76,131 @@ class Wanted:
 
 
 class AnnounceBulk(Bulk):
-    """One broadcast as a queueing problem, with three steps for each node instead of an event for each copy.
+    """One broadcast as a queueing problem over all nodes at once.
 
     A node asks the first that announces it, `request_delay` later; the holder sends it when the question has come, and
     when the block before has arrived if it sends one at a time; `trickle` after it has come the node announces it to
     the neighbours whose own announcements have not come until then. So a node's numbers are: its question, its
-    announcement, its answers. Times only depend on earlier ones, so the steps are taken in the order of time, and at
-    one time in that of events: arrivals by sender, then timers.
+    announcement, its answers.
+
+    Everything follows from when each node gets the message, and this from when its neighbours got it: repeated for all
+    nodes together until nothing changes. There is one solution, since times only depend on earlier ones, and what
+    depends on the n earliest times only is right after n rounds at the latest; there are about as many as the longest
+    way has hops. At one time things come in the order of events: arrivals by sender, then timers.
     """
 
     def possible(self, links: Links, free: bool) -> bool:
         return free and self.parameters["repeat"] == 0
 
-    def __init__(self, parameters: Mapping[str, Any], topic: int) -> None:
-        super().__init__(parameters, topic)
-        self._ways: list[list[tuple[int, int]]] = []  # by node: each neighbour, and the edge to it
-        self._back: NDArray[np.int64]  # by edge, the one of the other direction
-
-    def _know(self, links: Links, count: int) -> None:
-        """Lay out the edges by sender."""
-        import numpy as np
-
-        # The edges are in the order of receiver and sender: in that of sender and receiver they are those back.
-        self._back = np.lexsort((links.targets, links.sources))
-        self._ways = [[] for _ in range(count)]
-        for edge, (source, target) in enumerate(zip(links.sources.tolist(), links.targets.tolist(), strict=True)):
-            self._ways[source].append((target, edge))
-
     def spread(
         self, links: Links, origin: int, at: int, message: Message, sequences: NDArray[np.int64], verify: int
     ) -> Spread | None:
-        """See `Bulk.spread`."""
+        """See `Bulk.spread`; None also where somebody is not reached, or after days."""
         import numpy as np
 
-        count = len(sequences)
-        if not self._ways:
-            self._know(links, count)
         trickle, request_delay = self.parameters["trickle"], self.parameters["request_delay"]
-        timeout = self.parameters["timeout"]
         announcement = Announcement(self.topic, (message.digest,))
         request = Request(self.topic, (message.digest,))
+        count, size = len(sequences), message.size
         numbers = sequences + 1  # of the announcements: the question comes before, but at the origin
         numbers[origin] -= 1
-        size = message.size
-        announcements = links.delays(numbers[links.sources], announcement.size)
-        announced = announcements.tolist()
-        # By the edge that the announcement came along.
-        requested = links.delays(sequences[links.sources], request.size)[self._back].tolist()
-        sources = links.sources.tolist()
-        following = (numbers + 1).tolist()  # the number of a node's first answer: who is asked has announced
-        serial = links.serial.tolist() if size > links.packet else [False] * count
-        line = [0] * count  # when the last block that a node sent has arrived
-        times = [NEVER] * count
-        senders = [-1] * count
-        heard = [NEVER] * count  # the first announcement: when,
-        told = [-1] * count  # and along which edge
-        asked = [0] * count
-        answered = [0] * count
-        times[origin] = at
-        heard[origin] = 0  # nothing is news to it
-        asks, comes, tells = range(3)
-        # (time, kind, node that does it or has sent it, edge)
-        steps: list[tuple[int, int, int, int]] = [(at + trickle, tells, origin, -1)]
-        ways, delay = self._ways, links.delay
-        while steps:
-            now, kind, node, edge = heappop(steps)
-            if kind == tells:
-                for peer, way in ways[node]:
-                    before = heard[peer]
-                    if before > now:
-                        arrival = now + announced[way]
-                        if arrival < before or (arrival == before and node < sources[told[peer]]):
-                            heard[peer] = arrival
-                            told[peer] = way
-                            heappush(steps, (arrival + request_delay, asks, peer, way))
-            elif kind == asks:
-                if told[node] == edge:
-                    asked[node] = now
-                    heappush(steps, (now + requested[edge], comes, node, edge))
-            else:
-                holder = sources[edge]
-                begin = line[holder] if serial[holder] and line[holder] > now else now
-                line[holder] = times[node] = arrival = begin + delay(edge, following[holder] + answered[holder], size)
-                answered[holder] += 1
-                if arrival - asked[node] >= timeout:  # it would have asked somebody else
-                    return None
-                senders[node] = holder
-                heappush(steps, (arrival + trickle, tells, node, -1))
-        found = np.array(senders)
-        telling = np.array(times) + trickle
-        came = telling[links.sources] + announcements  # along each edge, if it is sent
-        back, told_at = came[self._back], telling[links.sources]
+        announced = links.delays(numbers, announcement.size)
+        requested = links.delays(sequences, request.size)[links.back]  # by the edge that the announcement came along
+        solved = self._solve(links, origin, size, announced + trickle, requested + request_delay, numbers + 1)
+        if solved is None:
+            return None
+        times, told, heard = solved
+        found = np.full(count, -1)
+        learners = np.flatnonzero(np.arange(count) != origin)
+        found[learners] = links.sources[told]
+        if (times[learners] - heard >= self.parameters["timeout"] + request_delay).any():
+            return None  # it would have asked somebody else
+        telling = times + trickle
+        told_at = telling[links.sources]
+        came = told_at + announced  # along each edge, if it is sent
+        back = came[links.back]
         in_time = back < told_at if not trickle else back <= told_at
         if not trickle:  # the announcement and the block came at once: by sender
             in_time |= (back == told_at) & (links.targets < found[links.sources])
         under_way = ~in_time
-        sent = np.bincount(links.sources[under_way], minlength=count)
-        received = np.bincount(links.targets[under_way], minlength=count)
-        end = max(int(telling.max()), int(came[under_way].max(initial=at)))
-        learners = (found >= 0).astype(np.int64)
-        answers = np.array(answered)
+        sent, received = links.count(under_way[links.back]), links.count(under_way)
+        end = max(int(telling.max()), int((came * under_way).max()))
+        learnt = (found >= 0).astype(np.int64)
+        answers = np.bincount(found[learners], minlength=count)
         nobody = np.zeros(count, np.int64)
         traffic = [
             Traffic(announcement.tag, announcement.size, sent, received, nobody),
-            Traffic(request.tag, request.size, learners, answers, nobody),
-            Traffic(message.tag, size, answers, learners, nobody),
+            Traffic(request.tag, request.size, learnt, answers, nobody),
+            Traffic(message.tag, size, answers, learnt, nobody),
         ]
-        return Spread(np.array(times), found, learners + (sent > 0) + answers, traffic, end)
+        return Spread(times + at, found, learnt + (sent > 0) + answers, traffic, end + at)
+
+    @staticmethod
+    def _solve(
+        links: Links,
+        origin: int,
+        size: int,
+        announced: NDArray[np.int64],
+        requested: NDArray[np.int64],
+        first: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
+        """When each node gets the message (ns after the origin has it), and, of all but the origin in order, along
+        which edge it first heard of it, and when.
+
+        `announced`, by edge: from getting the message to its announcement's arrival; `requested`, by edge: from there
+        to the question's arrival at the announcer; `first`, by node: the number of its first answer.
+        """
+        import numpy as np
+
+        sources, count, edges = links.sources, len(first), len(links.sources)
+        # An announcement is its time and its edge in one number, so the least is the first, of the lowest sender; a
+        # question is whom it goes to and its time: sorted, they are the lines at the holders.
+        bits = edges.bit_length()
+        below = 61 - bits  # bits for a time, at most
+        never = 1 << below
+        announcements = (np.minimum(announced, never) << bits) + np.arange(edges)
+        questions = (sources << below) + requested
+        longest = int(requested.max())
+        serial = links.serial if size > links.packet and links.serial.any() else None
+        places = np.arange(count)
+        times = np.full(count, never)
+        times[origin] = 0
+        earliest = times
+        while True:
+            before = earliest
+            earliest = links.least((times << bits)[sources] + announcements)
+            earliest[origin] = never << bits  # nothing is news to it
+            if np.array_equal(before, earliest):
+                break
+            nodes = np.flatnonzero(earliest < never << bits)
+            if not len(nodes):
+                return None
+            told = earliest[nodes] & (1 << bits) - 1
+            heard = earliest[nodes] >> bits
+            if int(heard.max()) + longest >= never:
+                return None
+            asked = questions[told] + heard
+            line = np.argsort(asked, kind="stable")
+            asked = asked[line]
+            holders = asked >> below
+            firsts = places[: len(line)].copy()
+            firsts[1:][holders[1:] == holders[:-1]] = 0
+            numbers = first[holders] + places[: len(line)] - np.maximum.accumulate(firsts)
+            works = links.delays_along(told[line], numbers, size)
+            arrivals = asked + works
+            if serial is not None:
+                # One after the other at each holder: an answer arrives when all works since the holder was last idle
+                # are done. With the works W added up over all lines that is W_n + max over m ≤ n of
+                # (asked_m − W_(m−1)): the times of each line are far above those of the lines before it.
+                done = np.cumsum(works)
+                if int(heard.max()) + longest + int(done[-1]) >= never:
+                    return None
+                waited = np.maximum.accumulate(arrivals - done) + done
+                arrivals = np.where(serial[holders], waited, arrivals)
+            times[nodes[line]] = np.minimum(arrivals - (holders << below), never)
+        if len(nodes) < count - 1 or int(times.max()) >= never:
+            return None
+        return times, told, heard
 
 
 class Announce(Strategy):

@@ -23,20 +23,29 @@ NEVER = 1 << 62  # the time at which a message reaches whom it does not reach
 
 
 class Links(Protocol):
-    """The overlay's edges, one for each direction, in the order of receiver and sender."""
+    """The overlay's edges, one for each direction; those towards a node are in the order of their senders."""
 
     sources: NDArray[np.int64]
     targets: NDArray[np.int64]
-    receivers: NDArray[np.int64]  # the nodes with edges towards them, ascending, and
-    starts: NDArray[np.int64]  # where their edges begin
+    back: NDArray[np.int64]  # by edge, the one of the other direction
+    degrees: NDArray[np.int64]  # by node, how many edges lead to it, and as many from it
     serial: NDArray[np.bool_]  # by node, whether it sends one block at a time; a block has
     packet: int  # more bytes than this
 
-    def delays(self, sequences: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-        """What a copy of so many bytes takes along each edge as the sender's so-manieth message (ns)."""
+    def at_targets(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By edge, what the node that it leads to has."""
 
-    def delay(self, edge: int, sequence: int, size: int) -> int:
-        """The same for one edge."""
+    def least(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By node, the least of what the edges towards it have; NEVER where there are none."""
+
+    def count(self, edges: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """By node, how many of the edges towards it are among these."""
+
+    def delays(self, numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """What a copy of so many bytes takes along each edge (ns). `numbers`, by node: which message of its it is."""
+
+    def delays_along(self, edges: NDArray[np.int64], numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """The same along these edges; `numbers`, by edge: which message of its sender it is."""
 
 
 @dataclass(slots=True)

@@ -38,30 +38,40 @@ class FloodBulk(Bulk):
 
         sources, targets = links.sources, links.targets
         count = len(sequences)
-        ways = links.delays(sequences[sources], message.size)
-        ways += np.where(sources == origin, 0, verify)
+        ways = links.delays(sequences, message.size)
+        if verify:
+            ways += np.where(sources == origin, 0, verify)
         times = np.full(count, NEVER, np.int64)
         times[origin] = at
+        senders = np.full(count, -1)
         if not len(sources):
-            return Spread(times, np.full(count, -1), np.zeros(count, np.int64), [], at)
+            return Spread(times, senders, np.zeros(count, np.int64), [], at)
         while True:
             arrivals = times[sources]
             arrivals += ways
-            first = np.minimum(times[links.receivers], np.minimum.reduceat(arrivals, links.starts))
-            if np.array_equal(first, times[links.receivers]):
+            first = np.minimum(links.least(arrivals), times)
+            if np.array_equal(first, times):
                 break
-            times[links.receivers] = first
+            times = first
+        decisive = np.flatnonzero(arrivals == links.at_targets(times))[::-1]
+        edges = np.full(count, -1)
+        edges[targets[decisive]] = decisive  # the last one written stays: the one of the lowest sender
+        learners = np.flatnonzero(edges >= 0)
+        edges = edges[learners]
+        senders[learners] = sources[edges]
+        # Who is reached sends along all its edges, but back along the one that brought the message.
+        arrivals[links.back[edges]] = at
+        sent = links.degrees.copy()
         reached = times < NEVER
-        decisive = np.flatnonzero((arrivals == times[targets]) & (targets != origin) & reached[sources])[::-1]
-        senders = np.full(count, -1)
-        senders[targets[decisive]] = sources[decisive]  # the last one written stays: the lowest sender
-        under_way = reached[sources] & (senders[sources] != targets)
-        sent = np.bincount(sources[under_way], minlength=count)
-        delivered = np.bincount(targets[under_way], minlength=count)
-        news = reached.copy()
-        news[origin] = False
-        traffic = Traffic(message.tag, message.size, sent, delivered, delivered - news)
-        end = int(arrivals[under_way].max(initial=at))
+        if not reached.all():
+            arrivals = arrivals[reached[sources]]
+            sent[~reached] = 0
+        delivered = sent - np.bincount(senders[learners], minlength=count)
+        sent[learners] -= 1
+        repeated = delivered.copy()
+        repeated[learners] -= 1
+        traffic = Traffic(message.tag, message.size, sent, delivered, repeated)
+        end = int(arrivals.max(initial=at))
         return Spread(times, senders, (sent > 0).astype(np.int64), [traffic], end)
 
 
