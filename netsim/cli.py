@@ -278,7 +278,7 @@ def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[in
     """Do the runs that the sweep's folder does not hold yet. Raises SweepError and OSError; what was done is kept."""
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.sweeping import Sweeping
-    from netsim.sweep import State, SweepError
+    from netsim.sweep import State, SweepError, write_tables
     from netsim.sweep import sweep as run_sweep
 
     tasks = folder.left(seeds)
@@ -304,7 +304,7 @@ def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[in
     finally:
         if not finished:
             ignore_further_interrupts()
-        folder.tables()
+        write_tables(folder)
 
 
 @app.command()

@@ -7,7 +7,7 @@ the interval that holds the true mean with 95 % confidence (Student's).
 
 from netsim.sweep.folder import Folder, OtherSweep, Recorded
 from netsim.sweep.run import Run, SweepError, measured
-from netsim.sweep.table import Mean, mean, table
+from netsim.sweep.table import Mean, mean, table, write_tables
 from netsim.sweep.workers import State, joined, sweep
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "measured",
     "sweep",
     "table",
+    "write_tables",
 ]

@@ -1,0 +1,1 @@
+"""The command: `tools/study`, or `python -m netsim.study`."""
