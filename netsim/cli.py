@@ -49,6 +49,10 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in sites.suzhou.nodes=8.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Override the scenario's seed.")]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option("--vary", metavar="KEY=A,B,C", help="Vary a key, as in sites.suzhou.nodes=4,8,16; repeatable."),
+]
 
 
 def main() -> None:
@@ -217,10 +221,7 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
 @app.command()
 def sweep(
     scenario: ScenarioFile,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option("--vary", metavar="KEY=A,B,C", help="Vary a key, as in sites.suzhou.nodes=4,8,16; repeatable."),
-    ] = None,
+    vary: Vary = None,
     seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each point, their seeds counting up.")] = 10,
     set_: Settings = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The first seed, else the scenario's.")] = None,
@@ -256,6 +257,7 @@ def sweep(
             client = None if cluster == "local" else stack.enter_context(joined(cluster))
             folder = stack.enter_context(Folder(out or new_folder(first, latest=False), first, points))
             _do_what_is_left(folder, points, wanted, jobs or os.cpu_count() or 1, client)
+            codes = [_emulate_some(folder, points, first.seed)]
         except OtherSweep as error:
             _fail(WRONG, f"--out {error}")
         except SweepError as error:
@@ -271,7 +273,24 @@ def sweep(
             typer.echo(f"{len(failed)} of {len(runs)} runs failed; to try them again: --out {folder.path}", err=True)
         count = len({run.seed for run in runs})
         typer.echo(f"Means over {count} seeds ± 95 % intervals; every run is in {folder.path / 'results.csv'}")
-        raise typer.Exit(max(run.exit_code for run in runs))
+        raise typer.Exit(max(codes + [run.exit_code for run in runs]))
+
+
+def _emulate_some(folder: Folder, points: Sequence[Point], seed: int) -> int:
+    """Emulate the points that the scenario names, and say what came of it; the greatest exit code."""
+    from netsim.sweep import emulate
+
+    code, wanted = 0, points[0].scenario.emulated
+    if wanted and not any(point.emulated for point in points):
+        typer.echo("note: none of the points that are to be emulated is in this sweep", err=True)
+    try:
+        for one in emulate(folder, points, seed):
+            typer.echo(str(one), err=True)
+            code = max(code, one.exit_code)
+    except KeyboardInterrupt:
+        typer.echo(f"netsim: interrupted; what was done is kept, to go on: --out {folder.path}", err=True)
+        raise
+    return code
 
 
 def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[int], jobs: int, client: object) -> None:

@@ -715,6 +715,10 @@ class EmulationSection(Section):
         "2 s", says="clock pace only: how long on the wall an event waits for what may still come before it"
     )
     fidelity: FidelitySection = key({}, says="clock pace only: what still counts as valid")
+    points: list[dict[str, Annotated[str, reader(str)]]] = key(
+        [],
+        says="of a sweep: values of some varied keys; `netsim sweep` emulates the points that have them, as a check",
+    )
 
 
 class BoundsSection(Section):

@@ -45,8 +45,8 @@ def points(
     fixed = {override.partition("=")[0] for override in overrides}
     block = given.root.pop("sweep", {})
     varied = {key: list(_written(given, key, values)) for key, values in block.items() if key not in fixed}
+    problems = list(_unknown(given, block))
     named = {key for key, values in block.items() if isinstance(values, dict)}
-    problems: list[Problem] = []
     for option in vary:
         try:
             key, choices = _asked(option, fixed, {key: varied[key] for key in named if key in varied})
@@ -90,6 +90,19 @@ def _read(
         problems = [replace(problem, message=f"{problem.message} ({where})") for problem, where in wrong.items()]
         raise ScenarioError(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
     return found
+
+
+def _unknown(given: Document, block: Mapping[str, Any]) -> Iterator[Problem]:
+    """Points to emulate that the file's block does not have."""
+    assert isinstance(given.root, dict)
+    emulation = given.root.get("emulation")
+    for number, wanted in enumerate(emulation.get("points", []) if isinstance(emulation, dict) else []):
+        for key, word in wanted.items():
+            known = [in_words(value) for value in block.get(key, [])]
+            if word not in known:
+                mark = given.mark(("emulation", "points", number, key))
+                message = f"`{key}` is `{word}` at no point; there are {', '.join(known)}"
+                yield mark.problem(message if known else f"`{key}` does not vary in the `sweep`")
 
 
 def _written(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from math import log
+from pathlib import Path
 from statistics import fmean
 
 from netsim.compare import Difference
 from netsim.study.results import ACCESS, BORDER, CITIES, FACTORS, PLACE, PROTOCOL, QUORUM, Study, in_city
+from netsim.sweep import Mean, read_emulated
+from netsim.sweep.folder import read
 
 NAMES = {
     "shenzhen": "Shenzhen",
@@ -35,59 +39,86 @@ def called(word: str) -> str:
 def sentences(study: Study, check: str = "") -> list[str]:
     """What the border, the distance, the radio and the protocol do, and how much of the whole each is.
 
-    `check` says what the emulations came to. Intervals hold the true mean with 95 % confidence (Student's, over seeds).
+    `check` says what the emulations came to. Intervals hold the true mean with 95 % confidence (Student's, over seeds);
+    those that reach no further than 0.05 ms are left out.
     """
     return [_border(study), _distance(study), _radio(study), _protocols(study), _shares(study) + check]
 
 
+def emulations(folder: Path) -> str:
+    """What became of the points in a sweep's folder that were emulated, as the end of a sentence."""
+    _, _, runs = read(folder)
+    found = read_emulated(folder, runs)
+    if not found:
+        return ""
+    equal = sum(one.equal for one in found)
+    return (
+        f" Of {len(found)} points that were emulated with real processes as a check, {equal} left the simulation's "
+        "trace bit for bit."
+    )
+
+
 def _border(study: Study) -> str:
     first, *others = study.words[BORDER]
-    where = f"on {called(study.base(ACCESS))} and with Suzhou {study.base(PLACE)} of the quorum"
-    begins = f"{_in_cities(study, {BORDER: first})} after its proposal"
-    adds = _listed([f"{called(other)} adds {_added(study, BORDER, first, other, {})}" for other in others], "; ")
-    protocol = called(study.base(PROTOCOL))
-    return f"The border: {where}, half of {protocol}'s blocks are final within {begins} over {called(first)}; {adds}."
+    protocol, access = called(study.base(PROTOCOL)), called(study.base(ACCESS))
+    found = _cities([_mean(study.mean(in_city(city), {BORDER: first})) for city in CITIES])
+    adds = [f"{called(other)} adds {_added(study, BORDER, first, other, {})}" for other in others]
+    where = f"On {access}, with Suzhou {study.base(PLACE)} of the quorum and over {called(first)}"
+    return f"The border. {where}, the median block of {protocol} is final after {found}; {_listed(adds, '; ')}."
 
 
 def _distance(study: Study) -> str:
     first, *others = study.words[PLACE]
-    borders = [study.base(BORDER), *(border for border in study.words[BORDER][-1:] if border != study.base(BORDER))]
+    borders = dict.fromkeys((study.base(BORDER), study.words[BORDER][-1]))
     parts = [
         f"over {called(border)} {_added(study, PLACE, first, other, {BORDER: border})}"
         for other, border in product(others, borders)
     ]
-    return f"The distance: a quorum that needs Suzhou's votes, 1170 km away, adds {_listed(parts, '; ')}."
+    return f"The distance. A quorum that needs the votes of Suzhou, 1170 km away, adds {_listed(parts, '; ')}."
 
 
 def _radio(study: Study) -> str:
     first, *others = study.words[ACCESS]
     parts = [f"{called(other)} adds {_added(study, ACCESS, first, other, {})}" for other in others]
     over = called(study.base(BORDER))
-    return f"The radio: over {over}, in place of {called(first)} on the mainland, {_listed(parts, '; ')}."
+    return f"The radio. In place of {called(first)} on the mainland, over {over}, {_listed(parts, '; ')}."
 
 
 def _protocols(study: Study) -> str:
     parts = []
     for protocol in study.words[PROTOCOL]:
-        costs = []
-        for factor in (BORDER, PLACE, ACCESS):
-            words = study.words[factor]
-            end = "5g" if factor == ACCESS and "5g" in words else words[-1]
-            costs.append(_signed(study.effect(QUORUM, factor, words[0], end, {PROTOCOL: protocol})))
-        parts.append(f"{called(protocol)} {', '.join(costs)}")
-    ends = f"{study.words[BORDER][0]} → {study.words[BORDER][-1]}, Suzhou in, and 5G"
-    return f"The protocol decides how often each is paid: at the quorum {ends} add, in ms, to {_listed(parts, '; ')}."
+        costs = [
+            _signed(study.effect(QUORUM, factor, start, end, {PROTOCOL: protocol}))
+            for factor, start, end in steps(study.words).values()
+        ]
+        parts.append(f"{called(protocol)} {' / '.join(costs)}")
+    names = [f"the {name} ({start} → {end})" for name, (_, start, end) in steps(study.words).items()]
+    asked = f"At the quorum {_listed(names, ', ')} add, each alone"
+    return f"The protocol decides how often they are paid. {asked}, in ms: {_listed(parts, '; ')}."
 
 
 def _shares(study: Study) -> str:
     found = shares(study, QUORUM)
-    named = sorted(found.items(), key=lambda item: -item[1])
-    parts = [f"{FACTOR_NAMES[factor]} makes {share:.0%}".replace("%", " %") for factor, share in named]
-    rest = f"{max(0.0, 1 - sum(found.values())):.0%}".replace("%", " %")
+    parts = [f"{FACTOR_NAMES[factor]} {_percent(share)}" for factor, share in sorted(found.items(), key=_by_share)]
+    rest = _percent(max(0.0, 1 - sum(found.values())))
     return (
-        f"Of all that the median at the quorum differs over the {len(study.samples)} points, "
-        f"{_listed(parts, ', ')} (main effects on its logarithm), and how they interact the other {rest}."
+        f"The whole. Of all that the median at the quorum differs over the {len(study.samples)} points, "
+        f"{_listed(parts, ', ')} explain by themselves, and {rest} only together (on a logarithmic scale)."
     )
+
+
+def _by_share(item: tuple[str, float]) -> float:
+    return -item[1]
+
+
+def steps(words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, str, str]]:
+    """What each cause is taken to be: the factor, and from which to which of its alternatives."""
+    radio = "5g" if "5g" in words[ACCESS] else words[ACCESS][-1]
+    return {
+        "border": (BORDER, words[BORDER][0], words[BORDER][-1]),
+        "distance": (PLACE, words[PLACE][0], words[PLACE][-1]),
+        "radio": (ACCESS, words[ACCESS][0], radio),
+    }
 
 
 def shares(study: Study, figure: str) -> dict[str, float]:
@@ -107,25 +138,33 @@ def shares(study: Study, figure: str) -> dict[str, float]:
     return found
 
 
-def _in_cities(study: Study, chosen: dict[str, str]) -> str:
-    parts = []
-    for city in CITIES:
-        found = study.mean(in_city(city), chosen)
-        parts.append(f"{'–' if found is None else found.written(1)} in {called(city)}")
-    return _listed([parts[0].replace(" in ", " ms in ", 1), *parts[1:]], ", ")
-
-
 def _added(study: Study, factor: str, start: str, end: str, chosen: dict[str, str]) -> str:
-    parts = [f"{_signed(study.effect(in_city(city), factor, start, end, chosen))} in {called(city)}" for city in CITIES]
-    return _listed([parts[0].replace(" in ", " ms in ", 1), *parts[1:]], ", ")
+    """`9.8 ms in Shenzhen, …`: what one alternative adds to another."""
+    return _cities([_signed(study.effect(in_city(city), factor, start, end, chosen)) for city in CITIES])
+
+
+def _cities(numbers: list[str]) -> str:
+    return _listed([f"{number} ms in {called(city)}" for number, city in zip(numbers, CITIES, strict=True)], ", ")
+
+
+def _mean(found: Mean | None) -> str:
+    return "–" if found is None else f"{found.mean:.1f}{_within(found.half)}"
 
 
 def _signed(found: Difference | None) -> str:
-    """`+9.8 ± 0.2`."""
-    if found is None:
-        return "–"
-    return f"{found.mean:+.1f}".replace("-", "−") + ("" if found.half is None else f" ± {found.half:.1f}")
+    """`9.8 ± 0.2`, with a minus sign as it is printed."""
+    return "–" if found is None else f"{found.mean:.1f}{_within(found.half)}".replace("-", "−")
+
+
+def _within(half: float | None) -> str:
+    return "" if half is None or half < 0.05 else f" ± {half:.1f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _listed(parts: list[str], comma: str) -> str:
-    return parts[0] if len(parts) == 1 else f"{comma.join(parts[:-1])}{comma.rstrip(', ')} and {parts[-1]}"
+    """`a, b and c`; with semicolons `a; b; and c`."""
+    joint = " and " if comma == ", " else f"{comma}and "
+    return parts[0] if len(parts) == 1 else comma.join(parts[:-1]) + joint + parts[-1]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.study.findings import called
+from netsim.study.findings import called, steps
 from netsim.study.results import ACCESS, BORDER, CITIES, PLACE, PROTOCOL, Study, in_city
 
 if TYPE_CHECKING:
@@ -14,12 +13,12 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".png")
 _DPI = 160
+_ASIDE = 0.03  # curves stand beside each other, as some lie upon each other
 _INK, _SOFT, _GRID, _PAPER = "#222222", "#5f5f5f", "#e4e4e0", "#ffffff"  # of its own, so also readable on a dark page
 # Okabe and Ito (2008), apart with any colour vision: one half for the radio, the other for the protocols.
 _RADIO = ("#0072b2", "#d55e00", "#e69f00")
 _MARKERS = ("o", "s", "^")
 _PROTOCOLS = ("#444444", "#009e73", "#cc79a7", "#56b4e9")
-_HATCHES = ("", "///", "...", "\\\\\\")
 
 
 def draw(study: Study, path: Path) -> None:
@@ -37,26 +36,23 @@ def draw(study: Study, path: Path) -> None:
         "text.parse_math": False,  # a $ in a name is a $
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "hatch.linewidth": 0.6,
     }
     with mpl.rc_context(style):
         figure = Figure(figsize=(10.0, 7.4), layout="constrained", facecolor=_PAPER)
         FigureCanvasAgg(figure)
-        grid = figure.subplots(2, len(CITIES), sharey="row")
+        parts: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+        grid = [part.subplots(1, len(CITIES), sharey=True) for part in parts]
         for column, city in enumerate(CITIES):
             _levels(grid[0][column], study, city)
             _causes(grid[1][column], study, city)
             grid[0][column].set_title(called(city), fontweight="bold", fontsize=11, loc="left")
         grid[0][0].set_ylabel(f"{called(study.base(PROTOCOL))}: median finality, ms")
         grid[1][0].set_ylabel("added to the median, ms")
-        handles, labels = grid[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), frameon=False, fontsize=9)
-        handles, labels = grid[1][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
-        figure.suptitle(
-            "What the border, the distance and the radio do to finality",
-            fontsize=13, fontweight="bold", x=0.01, ha="left",
-        )  # fmt: skip
+        grid[0][0].set_ylim(bottom=0)
+        _legend(parts[0], _keys(study))
+        _legend(parts[1], grid[1][0].get_legend_handles_labels()[0])
+        title = "What the border, the distance and the radio do to finality"
+        figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
         figure.savefig(path, dpi=_DPI, metadata=metadata)
 
@@ -86,33 +82,44 @@ def causes(study: Study, city: str) -> dict[str, dict[str, tuple[float, float] |
     return found
 
 
-def steps(words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, str, str]]:
-    """What each cause is taken to be: the factor, and from which to which of its alternatives."""
-    radio = "5g" if "5g" in words[ACCESS] else words[ACCESS][-1]
-    return {
-        "border": (BORDER, words[BORDER][0], words[BORDER][-1]),
-        "distance": (PLACE, words[PLACE][0], words[PLACE][-1]),
-        "radio": (ACCESS, words[ACCESS][0], radio),
-    }
-
-
 def _levels(axes: Axes, study: Study, city: str) -> None:
     borders = study.words[BORDER]
     for number, curve in enumerate(levels(study, city)):
         colour = _RADIO[(number // len(study.words[PLACE])) % len(_RADIO)]
         outside = curve["suzhou"] == study.words[PLACE][0]
-        points = [(at, *point) for at, point in enumerate(curve["points"]) if point is not None]
+        aside = (number - len(study.words[PLACE]) * (len(study.words[ACCESS]) - 1) / 2) * _ASIDE
+        points = [(at + aside, *point) for at, point in enumerate(curve["points"]) if point is not None]
         at, means, halves = (list(values) for values in zip(*points, strict=True))
         axes.errorbar(
             at, means, yerr=halves, color=colour, capsize=2, linewidth=1.6,
             linestyle="-" if outside else (0, (4, 2)),
             marker=_MARKERS[(number // len(study.words[PLACE])) % len(_MARKERS)], markersize=5.5,
             markerfacecolor=colour if outside else _PAPER,
-            label=f"{called(curve['access'])}, Suzhou {curve['suzhou']}",
         )  # fmt: skip
     axes.set_xticks(range(len(borders)), borders)
-    axes.set_ylim(bottom=0)
+    axes.set_xlim(-0.4, len(borders) - 0.6)
     _plain(axes)
+
+
+def _keys(study: Study) -> list[Any]:
+    """What colours, markers and dashes above stand for."""
+    from matplotlib.lines import Line2D
+
+    common: dict[str, Any] = {"xdata": [], "ydata": [], "linewidth": 1.6, "markersize": 5.5}
+    keys = [
+        Line2D(**common, color=_RADIO[at % len(_RADIO)], marker=_MARKERS[at % len(_MARKERS)], label=called(access))
+        for at, access in enumerate(study.words[ACCESS])
+    ]
+    words = {"out": "Suzhou's votes not needed", "in": "needed"}
+    for at, place in enumerate(study.words[PLACE]):
+        dashes, face = ((0, (4, 2)), _PAPER) if at else ("-", _INK)
+        look: dict[str, Any] = {"linestyle": dashes, "markerfacecolor": face, "label": words.get(place, place)}
+        keys.append(Line2D(**common, color=_INK, marker="o", **look))
+    return keys
+
+
+def _legend(part: Any, handles: list[Any]) -> None:
+    part.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
 
 
 def _causes(axes: Axes, study: Study, city: str) -> None:
@@ -124,7 +131,7 @@ def _causes(axes: Axes, study: Study, city: str) -> None:
         axes.bar(
             [at + (number - (len(protocols) - 1) / 2) * width for at, _ in there], [bar[0] for _, bar in there], width,
             yerr=[bar[1] for _, bar in there], capsize=2, color=_PROTOCOLS[number % len(_PROTOCOLS)],
-            edgecolor=_PAPER, hatch=_HATCHES[number % len(_HATCHES)], error_kw={"elinewidth": 1, "ecolor": _INK},
+            edgecolor=_PAPER, error_kw={"elinewidth": 1, "ecolor": _INK},
             label=called(protocol),
         )  # fmt: skip
     ends = [f"{start} → {end}" for _, start, end in steps(study.words).values()]
