@@ -49,6 +49,9 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in sites.suzhou.nodes=8.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Override the scenario's seed.")]
+Latex = Annotated[
+    Path | None, typer.Option("--latex", metavar="FILE", help="Write the table as LaTeX (booktabs), for a paper.")
+]
 Vary = Annotated[
     list[str] | None,
     typer.Option("--vary", metavar="KEY=A,B,C", help="Vary a key, as in sites.suzhou.nodes=4,8,16; repeatable."),
@@ -232,6 +235,7 @@ def sweep(
     cluster: Annotated[
         str, typer.Option(metavar="local|URL", help="This machine, or a Dask scheduler: tcp://host:8786, tls://…")
     ] = "local",
+    latex: Latex = None,
 ) -> None:
     """Simulate every combination of what varies, with several seeds each."""
     from netsim.run import new_folder
@@ -271,9 +275,27 @@ def sweep(
             typer.echo(f"point {run.point + 1}, seed {run.seed} failed: {run.failure}", err=True)
         if failed:
             typer.echo(f"{len(failed)} of {len(runs)} runs failed; to try them again: --out {folder.path}", err=True)
+        _report_sweep(folder.path, latex)
         count = len({run.seed for run in runs})
         typer.echo(f"Means over {count} seeds ± 95 % intervals; every run is in {folder.path / 'results.csv'}")
         raise typer.Exit(max(codes + [run.exit_code for run in runs]))
+
+
+def _report_sweep(folder: Path, latex: Path | None) -> Path:
+    """Write a sweep's report into its folder, and its table for a paper where that is asked for."""
+    from netsim.report.page.sweep import as_latex, write
+    from netsim.study import headline
+    from netsim.sweep import OtherSweep
+    from netsim.sweep.folder import read
+
+    try:
+        if latex is not None:
+            latex.write_text(as_latex(*read(folder)), encoding="utf-8")
+        return write(folder, headline(folder))
+    except OtherSweep as error:
+        _fail(WRONG, str(error))
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
 def _emulate_some(folder: Folder, points: Sequence[Point], seed: int) -> int:
@@ -333,17 +355,28 @@ def compare(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures as a table, too.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at, too.")] = None,
+    latex: Latex = None,
 ) -> None:
     """Put runs or sweeps side by side, the first being what the others are held against."""
     from netsim.compare import NothingToCompare, document, load, match, write_csv
 
     if len(sources) < 2:
         _fail(WRONG, "there is nothing to compare it with: name two runs or sweeps, or more")
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        _fail(WRONG, f"--output {output} does not end in .html")
     try:
         sides = [load(source) for source in sources]
         matched, over = match(sides)
         if csv is not None:
             write_csv(sides, matched, csv)
+        if output is not None or latex is not None:
+            from netsim.report.page.sweep import comparison, comparison_as_latex, replace_file
+
+            if output is not None:
+                replace_file(output, comparison(sides, matched, over))
+            if latex is not None:
+                latex.write_text(comparison_as_latex(sides, matched), encoding="utf-8")
     except NothingToCompare as error:
         _fail(WRONG, str(error))
     except OSError as error:

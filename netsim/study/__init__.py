@@ -3,3 +3,7 @@
 `scenarios/border-study.yaml` is its sweep, `tools/study` does it. `results` reads the sweep's folder, `findings` says
 in five sentences what it comes to, `picture` draws it.
 """
+
+from netsim.study.headline import headline
+
+__all__ = ["headline"]

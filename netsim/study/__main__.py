@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from textwrap import fill
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from netsim import cli
+from netsim.report.page.sweep import NAME
 from netsim.study.findings import emulations, sentences
 from netsim.study.picture import SUFFIXES, draw
 from netsim.study.results import NoStudy, read
@@ -50,7 +50,7 @@ def main(
     typer.echo("")
     for sentence in sentences(study, emulations(out)):
         typer.echo(fill(sentence, 120) + "\n")
-    typer.echo(f"The picture is {target}")
+    typer.echo(f"The picture is {target}, the report {out / NAME}")
     raise typer.Exit(code)
 
 
@@ -59,7 +59,7 @@ def _swept(
 ) -> int:
     """Do what is left of the sweep; its exit code."""
     try:
-        cli.sweep(scenario, vary=vary, seeds=seeds, set_=set_, out=out, jobs=jobs or os.cpu_count())
+        cli.sweep(scenario, vary=vary, seeds=seeds, set_=set_, out=out, jobs=jobs)
     except typer.Exit as end:
         return end.exit_code
     return 0

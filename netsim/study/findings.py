@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from math import log
 from pathlib import Path
 from statistics import fmean
 
 from netsim.compare import Difference
 from netsim.study.results import ACCESS, BORDER, CITIES, FACTORS, PLACE, PROTOCOL, QUORUM, Study, in_city
 from netsim.sweep import Mean, read_emulated
+from netsim.sweep.effects import shares
 from netsim.sweep.folder import read
 
 NAMES = {
@@ -98,7 +98,9 @@ def _protocols(study: Study) -> str:
 
 
 def _shares(study: Study) -> str:
-    found = shares(study, QUORUM)
+    means = {place: fmean(sample.of(QUORUM).values()) for place, sample in study.samples.items()}
+    found = shares(FACTORS, means)
+    assert found is not None  # a study has every combination
     parts = [f"{FACTOR_NAMES[factor]} {_percent(share)}" for factor, share in sorted(found.items(), key=_by_share)]
     rest = _percent(max(0.0, 1 - sum(found.values())))
     return (
@@ -119,23 +121,6 @@ def steps(words: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, str, str
         "distance": (PLACE, words[PLACE][0], words[PLACE][-1]),
         "radio": (ACCESS, words[ACCESS][0], radio),
     }
-
-
-def shares(study: Study, figure: str) -> dict[str, float]:
-    """Of each factor, its main effect's share of the sum of squares of the logarithm of the points' means.
-
-    In a full factorial design with as many runs at each point the effects are orthogonal, so that the shares and that
-    of the interactions sum to one (Fisher, The Design of Experiments, 1935).
-    """
-    logs = {place: log(fmean(sample.of(figure).values())) for place, sample in study.samples.items()}
-    middle = fmean(logs.values())
-    whole = sum((value - middle) ** 2 for value in logs.values())
-    found = {}
-    for at, factor in enumerate(FACTORS):
-        means = [fmean(value for place, value in logs.items() if place[at] == word) for word in study.words[factor]]
-        explained = sum((one - middle) ** 2 for one in means) * len(logs) / len(means)
-        found[factor] = explained / whole if whole else 0.0
-    return found
 
 
 def _added(study: Study, factor: str, start: str, end: str, chosen: dict[str, str]) -> str:
