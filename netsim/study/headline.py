@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from netsim.report.page.sweep import Headline
 from netsim.study.findings import emulations, sentences
 from netsim.study.picture import draw
-from netsim.study.results import NoStudy, read
+from netsim.study.results import NoStudy, Study, read
 
 
 def headline(folder: Path) -> Headline | None:
@@ -17,9 +17,14 @@ def headline(folder: Path) -> Headline | None:
         study = read(folder)
     except NoStudy:
         return None
+    return headline_of(study, emulations(folder))
+
+
+def headline_of(study: Study, check: str = "") -> Headline:
+    """The same of a study that was read already; `check` says what became of the emulations. Raises OSError."""
     with TemporaryDirectory(prefix="netsim-study-") as work:
         path = Path(work, "study.svg")
         draw(study, path)
         picture = path.read_text(encoding="utf-8")
     title = "What the border, the distance and the radio each do to finality"
-    return Headline(sentences(study, emulations(folder)), picture, title)
+    return Headline(sentences(study, check), picture, title)

@@ -9,7 +9,9 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from netsim import compare
@@ -226,12 +228,13 @@ def _short(value: float) -> float:
 
 
 def _interval(sample: Sample, figure: str) -> list[float] | None:
-    """Mean, low and high; all three the mean where there is one run alone."""
-    found = mean(sample.of(figure).values())
+    """Mean, low and high, all three the mean where there is one run alone; and how many runs have the figure."""
+    there = sample.of(figure)
+    found = mean(there.values())
     if found is None:
         return None
     half = found.half or 0.0
-    return [_short(found.mean), _short(found.mean - half), _short(found.mean + half)]
+    return [_short(found.mean), _short(found.mean - half), _short(found.mean + half), len(there)]
 
 
 def _explore(grid: _Grid) -> dict[str, Any] | None:
@@ -252,7 +255,6 @@ def _explore(grid: _Grid) -> dict[str, Any] | None:
             {
                 "at": [factor.words.index(word) for factor, word in zip(grid.factors, place, strict=True)],
                 "values": [_interval(sample, key) for _, key, _ in grid.figures],
-                "runs": len(sample.runs),
             }
             for place, sample in grid.samples.items()
         ],
@@ -264,11 +266,12 @@ def _explore(grid: _Grid) -> dict[str, Any] | None:
 def _effects(grid: _Grid) -> list[dict[str, Any]]:
     """What each choice adds on average over all others, and how much of all differences each key explains."""
     keys = [factor.key for factor in grid.factors]
-    found = effects(keys, {place: sample.of(QUORUM) for place, sample in grid.samples.items()}) if keys else []
+    places = [place for place in product(*(factor.words for factor in grid.factors)) if place in grid.samples]
+    points = {place: grid.samples[place].of(QUORUM) for place in places}  # numbers in their order
+    found = effects(keys, points) if keys else []
     if not found:
         return []
-    means = {place: sample.of(QUORUM) for place, sample in grid.samples.items()}
-    parts = shares(keys, {place: sum(of.values()) / len(of) for place, of in means.items()})
+    parts = shares(keys, {place: fmean(of.values()) for place, of in points.items()})
     rows = [
         [f"{one.key}: {one.start} → {one.end}", one.adds.mean, *_ends(one.adds.mean, one.adds.half)] for one in found
     ]
@@ -329,20 +332,14 @@ def _curves(grid: _Grid, at: int) -> dict[str, list[tuple[float, float, float]]]
 
 
 def _load_chart(factor: _Factor, curves: Mapping[str, Sequence[tuple[float, float, float]]]) -> dict[str, Any]:
-    marks, series = [], []
+    knees: dict[str, tuple[float, float]] = {}
     for others, rows in curves.items():
-        found = knee([row[0] for row in rows], [row[2] for row in rows])
-        if found is not None:
-            number, rate, _ = rows[found]
-            of = f", {others}" if len(curves) > 1 else ""
-            marks.append({"at": _short(rate), "says": f"knee: {factor.key} {number:g} {factor.unit}".strip() + of})
-        series.append({"name": others, "points": [[_short(rate), _short(delay)] for _, rate, delay in rows]})
-    where = (
-        f"The knee is Kneedle's (Satopää et al. 2011): of latency over {factor.key}, both scaled to a square, the "
-        "point farthest below the diagonal."
-        if marks
-        else f"No curve has a knee within these values of {factor.key} (Kneedle, Satopää et al. 2011)."
-    )
+        at = knee([row[0] for row in rows], [row[2] for row in rows])
+        if at is not None:
+            knees[others] = rows[at][:2]
+    rule = f"Kneedle, Satopää et al. 2011: latency over {factor.key}, in a square, farthest below the diagonal"
+    told = [f"at {number:g} {factor.unit}".strip() + _of(others, curves) for others, (number, _) in knees.items()]
+    where = f"The knee ({rule}) is {', '.join(told)}." if told else f"No curve has a knee here ({rule})."
     return {
         "id": "latency-throughput",
         "title": "Latency against throughput",
@@ -350,11 +347,31 @@ def _load_chart(factor: _Factor, curves: Mapping[str, Sequence[tuple[float, floa
         "kind": "lines",
         "x": {"name": "throughput", "unit": "transactions/s"},
         "y": {"name": "median transaction latency", "unit": "ms"},
-        "series": series,
-        "marks": marks,
+        "series": [
+            {"name": others, "points": [[_short(rate), _short(delay)] for _, rate, delay in rows]}
+            for others, rows in curves.items()
+        ],
+        "marks": _marks(knees, curves),
         "columns": ["curve", factor.key, "throughput (transactions/s)", "latency p50 (ms)"],
         "rows": [[others, *row] for others, rows in curves.items() for row in rows],
     }
+
+
+def _of(others: str, curves: Mapping[str, object]) -> str:
+    return f" for {others}" if len(curves) > 1 else ""
+
+
+def _marks(knees: Mapping[str, tuple[float, float]], curves: Mapping[str, Sequence[tuple[float, float, float]]]) -> Any:
+    """An upright line at each knee's throughput; those that stand close together share the words of the first."""
+    close = 0.12 * max(row[1] for rows in curves.values() for row in rows)
+    marks: list[dict[str, Any]] = []
+    for others, (_, rate) in sorted(knees.items(), key=lambda item: item[1][1]):
+        word = f"knee{_of(others, curves)}"
+        if marks and rate - marks[-1]["at"] < close:
+            marks[-1]["says"] += f", {others}"
+            word = ""
+        marks.append({"at": _short(rate), "says": word})
+    return marks
 
 
 def _headline(given: Headline | None) -> dict[str, Any] | None:

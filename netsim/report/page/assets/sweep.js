@@ -21,7 +21,7 @@
       const own = kept.filter((point) => lines < 0 || point.at[lines] === number).filter((point) => point.values[state.figure] !== null);
       own.sort((one, other) => one.at[along] - other.at[along]);
       const place = (point) => (x.numbers ? x.numbers[point.at[along]] : x.words[point.at[along]]);
-      own.forEach((point) => rows.push([name, x.words[point.at[along]], ...point.values[state.figure], point.runs]));
+      own.forEach((point) => rows.push([name, x.words[point.at[along]], ...point.values[state.figure]]));
       const found = own.map((point) => [place(point), ...point.values[state.figure]]);
       return { name, points: found.map(([at, mean]) => [at, mean]), band: found.map(([at, , low, high]) => [at, low, high]) };
     });
