@@ -52,10 +52,7 @@ def emulations(folder: Path) -> str:
     if not found:
         return ""
     equal = sum(one.equal for one in found)
-    return (
-        f" Of {len(found)} points that were emulated with real processes as a check, {equal} left the simulation's "
-        "trace bit for bit."
-    )
+    return f" As a check {equal} of {len(found)} emulated, with real processes, left the same trace bit for bit."
 
 
 def _border(study: Study) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netsim import catalogue
 from netsim.scenario import load, points
-from netsim.sweep import Folder, Run, write_tables
+from netsim.sweep import Folder, Run
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 TEXT = f"""\
@@ -48,5 +48,4 @@ def swept(folder: Path, name: str = "swept", seeds: int = 3, more: float = 0.0) 
                 quorum = found["finality.quorum_ms.p50"]
                 assert isinstance(quorum, float)
                 out.add(Run(point, seed, found | {"finality.quorum_ms.p50": quorum + more}))
-        write_tables(out)
     return folder / name

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from math import log
-from pathlib import Path
 
 import pytest
 
 from netsim.compare import Sample
 from netsim.study.findings import sentences
-from netsim.study.picture import causes, draw, levels
+from netsim.study.picture import causes, levels
 from netsim.study.results import BORDER, FACTORS, PROTOCOL, NoStudy, study
 from netsim.sweep.effects import effects, shares
 from tests.study.made_up import WORDS, made_up
@@ -74,15 +73,6 @@ def test_the_picture_shows_levels_above_and_causes_below() -> None:
         "distance": {"pbft": (30.0, 0.0), "raft": (60.0, 0.0)},
         "radio": {"pbft": (20.0, 0.0), "raft": (40.0, 0.0)},
     }
-
-
-def test_the_picture_is_the_same_to_the_byte(tmp_path: Path) -> None:
-    found = made_up()
-    for name in ("one.svg", "other.svg"):
-        draw(found, tmp_path / name)
-    text = (tmp_path / "one.svg").read_bytes()
-    assert text == (tmp_path / "other.svg").read_bytes()
-    assert b"<svg" in text
 
 
 def test_what_is_no_study_says_why() -> None:
