@@ -252,7 +252,7 @@ def sweep(
         overrides.append("trace=blocks")  # which has all that is measured here
     points = _points(scenario, vary or (), overrides, seed)
     for point in points:
-        _plan(scenario, point.scenario, emulated=False)
+        _plan(scenario, point.scenario, emulated=point.emulated)
         _refuse_measuring(scenario, point.scenario)
     typer.echo(f"{len(points)} points × {seeds} seeds", err=True)
     wanted = range(first.seed, first.seed + seeds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from netsim import catalogue
 from netsim.scenario import Point, load, points
-from netsim.sweep import Folder, Mean, OtherSweep, Run, mean, measured, sweep, table, write_tables
+from netsim.sweep import Folder, Mean, OtherSweep, Run, mean, measured, read_emulated, sweep, table, write_tables
 from netsim.sweep.folder import read
 from netsim.sweep.workers import code_of, unpack
 
@@ -215,3 +216,23 @@ def test_every_run_is_a_line_and_every_point_a_scenario(file: Path, tmp_path: Pa
     ]
     assert [row["blocks.open"] for row in rows] == ["", "3", ""]
     assert load(tmp_path / "out" / "point-002.yaml", catalogue=catalogue) == found[1].scenario
+
+
+def test_an_emulation_is_held_against_the_simulation_of_its_point(file: Path, tmp_path: Path) -> None:
+    def emulated(number: int, digest: str, verdict: str = "exact", twin: str = "equal") -> None:
+        target = tmp_path / "here" / "emulated" / f"point-00{number}-seed-1"
+        target.mkdir(parents=True)
+        summary = {"scenario": {"seed": 1}, "fidelity": {"verdict": verdict, "twin": twin}, "trace_digest": digest}
+        (target / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+
+    with opened(file, tmp_path / "here", "consensus.window=1,2") as folder:
+        for point in range(4):
+            folder.add(run(point, 1, trace_digest=f"digest {point + 1}"))
+        emulated(1, "digest 1")
+        emulated(2, "another")
+        emulated(3, "digest 3", verdict="invalid")
+        emulated(4, "digest 4", verdict="degraded", twin="skipped")  # one that did not come to its end
+        found = read_emulated(folder.path, folder.runs.values())
+    assert [(one.point, one.equal, one.exit_code) for one in found] == [(0, True, 0), (1, False, 3), (2, True, 3)]
+    assert str(found[0]) == "point-001, seed 1, emulated: exact, the simulation's trace"
+    assert str(found[1]) == "point-002, seed 1, emulated: exact, not the simulation's trace"

@@ -42,7 +42,7 @@ def sentences(study: Study, check: str = "") -> list[str]:
     `check` says what the emulations came to. Intervals hold the true mean with 95 % confidence (Student's, over seeds);
     those that reach no further than 0.05 ms are left out.
     """
-    return [_border(study), _distance(study), _radio(study), _protocols(study), _shares(study) + check]
+    return [_border(study), _distance(study), _radio(study), _protocols(study), f"{_shares(study)}{check}."]
 
 
 def emulations(folder: Path) -> str:
@@ -52,7 +52,9 @@ def emulations(folder: Path) -> str:
     if not found:
         return ""
     equal = sum(one.equal for one in found)
-    return f" As a check {equal} of {len(found)} emulated, with real processes, left the same trace bit for bit."
+    return (
+        f"; as a check, {equal} of {len(found)} emulations with real processes left the simulation's trace, bit for bit"
+    )
 
 
 def _border(study: Study) -> str:
@@ -60,8 +62,8 @@ def _border(study: Study) -> str:
     protocol, access = called(study.base(PROTOCOL)), called(study.base(ACCESS))
     found = _cities([_mean(study.mean(in_city(city), {BORDER: first})) for city in CITIES])
     adds = [f"{called(other)} adds {_added(study, BORDER, first, other, {})}" for other in others]
-    where = f"On {access}, with Suzhou {study.base(PLACE)} of the quorum and over {called(first)}"
-    return f"The border. {where}, the median block of {protocol} is final after {found}; {_listed(adds, '; ')}."
+    where = f"on {access}, with Suzhou {study.base(PLACE)} of the quorum and over {called(first)}"
+    return f"The border: {where}, the median block of {protocol} is final after {found}; {_listed(adds, '; ')}."
 
 
 def _distance(study: Study) -> str:
@@ -71,14 +73,14 @@ def _distance(study: Study) -> str:
         f"over {called(border)} {_added(study, PLACE, first, other, {BORDER: border})}"
         for other, border in product(others, borders)
     ]
-    return f"The distance. A quorum that needs the votes of Suzhou, 1170 km away, adds {_listed(parts, '; ')}."
+    return f"The distance: a quorum that needs the votes of Suzhou, 1170 km away, adds {_listed(parts, '; ')}."
 
 
 def _radio(study: Study) -> str:
     first, *others = study.words[ACCESS]
     parts = [f"{called(other)} adds {_added(study, ACCESS, first, other, {})}" for other in others]
     over = called(study.base(BORDER))
-    return f"The radio. In place of {called(first)} on the mainland, over {over}, {_listed(parts, '; ')}."
+    return f"The radio: in place of {called(first)} on the mainland, over {over}, {_listed(parts, '; ')}."
 
 
 def _protocols(study: Study) -> str:
@@ -90,20 +92,21 @@ def _protocols(study: Study) -> str:
         ]
         parts.append(f"{called(protocol)} {' / '.join(costs)}")
     names = [f"the {name} ({start} → {end})" for name, (_, start, end) in steps(study.words).items()]
-    asked = f"At the quorum {_listed(names, ', ')} add, each alone"
-    return f"The protocol decides how often they are paid. {asked}, in ms: {_listed(parts, '; ')}."
+    asked = f"at the quorum {_listed(names, ', ')} add, each alone, in ms"
+    return f"The protocol, which decides how often they are paid: {asked}, {_listed(parts, '; ')}."
 
 
 def _shares(study: Study) -> str:
     means = {place: fmean(sample.of(QUORUM).values()) for place, sample in study.samples.items()}
     found = shares(FACTORS, means)
     assert found is not None  # a study has every combination
-    parts = [f"{FACTOR_NAMES[factor]} {_percent(share)}" for factor, share in sorted(found.items(), key=_by_share)]
+    (first, most), *others = sorted(found.items(), key=_by_share)
+    parts = [f"{FACTOR_NAMES[first]} by itself makes {_percent(most)}"]
+    parts += [f"{FACTOR_NAMES[factor]} {_percent(share)}" for factor, share in others]
     rest = _percent(max(0.0, 1 - sum(found.values())))
-    return (
-        f"The whole. Of all that the median at the quorum differs over the {len(study.samples)} points, "
-        f"{_listed(parts, ', ')} explain by themselves, and {rest} only together (on a logarithmic scale)."
-    )
+    where = f"over the {len(study.samples)} points (sums of squares of logarithms)"
+    whole = f"of all differences in the median at the quorum {where}"
+    return f"The whole: {whole}, {_listed(parts, ', ')}, and {rest} come from how they act together"
 
 
 def _by_share(item: tuple[str, float]) -> float:

@@ -45,8 +45,8 @@ def test_the_command_gives_sentences_a_picture_and_a_report(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert "point-007, seed 1, emulated: exact, the simulation's trace" in done.stderr
     sentences = [part for part in done.stdout.split("\n\n") if part.startswith("The ")]
-    assert [sentence.split(".")[0] for sentence in sentences[:3]] == ["The border", "The distance", "The radio"]
-    assert "As a check 1 of 1 emulated" in " ".join(done.stdout.split())
+    assert [sentence.split(":")[0] for sentence in sentences[:3]] == ["The border", "The distance", "The radio"]
+    assert "as a check, 1 of 1 emulations" in " ".join(done.stdout.split())
     assert (tmp_path / "out" / "study.svg").stat().st_size > 10_000
     assert "What the border, the distance and the radio" in (tmp_path / "out" / "report.html").read_text("utf-8")
     found = read(tmp_path / "out")

@@ -15,10 +15,10 @@ from tests.study.made_up import WORDS, made_up
 
 
 def test_the_sentences_are_worked_out_from_the_runs() -> None:
-    border, distance, radio, protocols, whole = sentences(made_up(), " Checked.")
+    border, distance, radio, protocols, whole = sentences(made_up(), "; checked")
     # the interval of the level alone is wide: two seeds a millisecond apart, Student's 12.7 standard errors
     assert border == (
-        "The border. On fibre, with Suzhou out of the quorum and over leased lines, the median block of PBFT is final "
+        "The border: on fibre, with Suzhou out of the quorum and over leased lines, the median block of PBFT is final "
         "after 10.0 ± 6.4 ms in Shenzhen, 11.0 ± 6.4 ms in Hong Kong and 12.0 ± 6.4 ms in Suzhou; the public Internet "
         "adds 4.0 ms in Shenzhen, 4.0 ms in Hong Kong and 4.0 ms in Suzhou."
     )
@@ -26,9 +26,9 @@ def test_the_sentences_are_worked_out_from_the_runs() -> None:
         "adds over the public Internet 30.0 ms in Shenzhen, 30.0 ms in Hong Kong and 30.0 ms in Suzhou."
     )
     assert "5G adds 20.0 ms in Shenzhen" in radio
-    assert protocols.endswith("in ms: PBFT 4.0 / 30.0 / 20.0; and Raft 8.0 / 60.0 / 40.0.")
+    assert protocols.endswith("in ms, PBFT 4.0 / 30.0 / 20.0; and Raft 8.0 / 60.0 / 40.0.")
     assert "over the 16 points" in whole
-    assert whole.endswith(" Checked.")
+    assert whole.endswith("together; checked.")
 
 
 def test_a_cause_that_helps_has_a_minus() -> None:
