@@ -52,6 +52,13 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in sites.suzhou.nodes=8.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Override the scenario's seed.")]
+Latex = Annotated[
+    Path | None, typer.Option("--latex", metavar="FILE", help="Write the table as LaTeX (booktabs), for a paper.")
+]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option("--vary", metavar="KEY=A,B,C", help="Vary a key, as in sites.suzhou.nodes=4,8,16; repeatable."),
+]
 
 
 def main() -> None:
@@ -227,10 +234,7 @@ def check(scenario: ScenarioFile, set_: Settings = None, seed: Seed = None) -> N
 @app.command()
 def sweep(
     scenario: ScenarioFile,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option("--vary", metavar="KEY=A,B,C", help="Vary a key, as in sites.suzhou.nodes=4,8,16; repeatable."),
-    ] = None,
+    vary: Vary = None,
     seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each point, their seeds counting up.")] = 10,
     set_: Settings = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The first seed, else the scenario's.")] = None,
@@ -241,6 +245,7 @@ def sweep(
     cluster: Annotated[
         str, typer.Option(metavar="local|URL", help="This machine, or a Dask scheduler: tcp://host:8786, tls://…")
     ] = "local",
+    latex: Latex = None,
 ) -> None:
     """Simulate every combination of what varies, with several seeds each."""
     from netsim.running import new_folder
@@ -257,7 +262,7 @@ def sweep(
         overrides.append("trace=blocks")  # which has all that is measured here
     points = _points(scenario, vary or (), overrides, seed)
     for point in points:
-        _plan(scenario, point.scenario, emulated=False)
+        _plan(scenario, point.scenario, emulated=point.emulated)
         _refuse_measuring(scenario, point.scenario)
     typer.echo(f"{len(points)} points × {seeds} seeds", err=True)
     wanted = range(first.seed, first.seed + seeds)
@@ -266,6 +271,7 @@ def sweep(
             client = None if cluster == "local" else stack.enter_context(joined(cluster))
             folder = stack.enter_context(Folder(out or new_folder(first, latest=False), first, points))
             _do_what_is_left(folder, points, wanted, jobs or os.cpu_count() or 1, client)
+            codes = [_emulate_some(folder, points, first.seed)]
         except OtherSweep as error:
             _fail(WRONG, f"--out {error}")
         except SweepError as error:
@@ -279,16 +285,51 @@ def sweep(
             typer.echo(f"point {run.point + 1}, seed {run.seed} failed: {run.failure}", err=True)
         if failed:
             typer.echo(f"{len(failed)} of {len(runs)} runs failed; to try them again: --out {folder.path}", err=True)
+        _report_sweep(folder.path, latex)
         count = len({run.seed for run in runs})
         typer.echo(f"Means over {count} seeds ± 95 % intervals; every run is in {folder.path / 'results.csv'}")
-        raise typer.Exit(max(run.exit_code for run in runs))
+        raise typer.Exit(max(codes + [run.exit_code for run in runs]))
+
+
+def _report_sweep(folder: Path, latex: Path | None) -> Path:
+    """Write a sweep's report into its folder, and its table for a paper where that is asked for."""
+    from netsim.report.page.sweep import as_latex, write
+    from netsim.study import headline
+    from netsim.sweep import OtherSweep
+    from netsim.sweep.folder import read
+
+    try:
+        if latex is not None:
+            latex.write_text(as_latex(*read(folder)), encoding="utf-8")
+        return write(folder, headline(folder))
+    except OtherSweep as error:
+        _fail(WRONG, str(error))
+    except OSError as error:
+        _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def _emulate_some(folder: Folder, points: Sequence[Point], seed: int) -> int:
+    """Emulate the points that the scenario names, and say what came of it; the greatest exit code."""
+    from netsim.sweep import emulate
+
+    code, wanted = 0, points[0].scenario.emulated
+    if wanted and not any(point.emulated for point in points):
+        typer.echo("note: none of the points that are to be emulated is in this sweep", err=True)
+    try:
+        for one in emulate(folder, points, seed):
+            typer.echo(str(one), err=True)
+            code = max(code, one.exit_code)
+    except KeyboardInterrupt:
+        typer.echo(f"netsim: interrupted; what was done is kept, to go on: --out {folder.path}", err=True)
+        raise
+    return code
 
 
 def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[int], jobs: int, client: object) -> None:
     """Do the runs that the sweep's folder does not hold yet. Raises SweepError and OSError; what was done is kept."""
     from netsim.engine.interrupt import ignore_further_interrupts
     from netsim.report.sweeping import Sweeping
-    from netsim.sweep import State, SweepError
+    from netsim.sweep import State, SweepError, write_tables
     from netsim.sweep import sweep as run_sweep
 
     tasks = folder.left(seeds)
@@ -314,7 +355,7 @@ def _do_what_is_left(folder: Folder, points: Sequence[Point], seeds: Sequence[in
     finally:
         if not finished:
             ignore_further_interrupts()
-        folder.tables()
+        write_tables(folder)
 
 
 @app.command()
@@ -324,17 +365,28 @@ def compare(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON and nothing else.")] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures as a table, too.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page to look at, too.")] = None,
+    latex: Latex = None,
 ) -> None:
     """Put runs or sweeps side by side, the first being what the others are held against."""
     from netsim.compare import NothingToCompare, document, load, match, write_csv
 
     if len(sources) < 2:
         _fail(WRONG, "there is nothing to compare it with: name two runs or sweeps, or more")
+    if output is not None and output.suffix.lower() not in (".html", ".htm"):
+        _fail(WRONG, f"--output {output} does not end in .html")
     try:
         sides = [load(source) for source in sources]
         matched, over = match(sides)
         if csv is not None:
             write_csv(sides, matched, csv)
+        if output is not None or latex is not None:
+            from netsim.report.page.sweep import comparison, comparison_as_latex, replace_file
+
+            if output is not None:
+                replace_file(output, comparison(sides, matched, over))
+            if latex is not None:
+                latex.write_text(comparison_as_latex(sides, matched), encoding="utf-8")
     except NothingToCompare as error:
         _fail(WRONG, str(error))
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from netsim import catalogue
 from netsim.scenario import Point, load, points
-from netsim.sweep import Folder, Mean, OtherSweep, Run, mean, measured, sweep, table
+from netsim.sweep import Folder, Mean, OtherSweep, Run, mean, measured, read_emulated, sweep, table, write_tables
 from netsim.sweep.folder import read
 from netsim.sweep.workers import code_of, unpack
 
@@ -73,7 +74,7 @@ def test_a_run_that_fails_is_kept_with_its_reason_and_the_others_go_on(file: Pat
     with opened(file, tmp_path / "out", vary, "backbone.delay=5 ms") as folder:
         for one in sweep(swept(file, vary, "backbone.delay=5 ms"), folder.left([1]), jobs=1):
             folder.add(one)
-        folder.tables()
+        write_tables(folder)
         assert [(one.exit_code, bool(one.figures)) for one in folder.runs.values()] == [(4, False), (0, True)]
         assert "no idea" in folder.runs[0, 1].failure
         assert folder.left([1]) == [(0, 1)]  # which is tried anew
@@ -113,10 +114,10 @@ def test_a_sweep_goes_on_where_it_was(file: Path, tmp_path: Path) -> None:
     with opened(file, tmp_path / "out") as folder:
         assert folder.left([1, 2]) == [(1, 2)]
         assert done(file, folder, [1, 2, 3]) == 3
-        folder.tables()
+        write_tables(folder)
     with opened(file, tmp_path / "whole") as folder:
         assert done(file, folder, [3, 1, 2]) == 6
-        folder.tables()
+        write_tables(folder)
     results = [polars.read_parquet(tmp_path / name / "results.parquet") for name in ("out", "whole")]
     assert results[0].drop("wall_s", "host").equals(results[1].drop("wall_s", "host"))
     for name in ("points.parquet", "results.csv", "sweep.json"):
@@ -162,7 +163,7 @@ def test_the_tables_have_types_means_and_medians(file: Path, tmp_path: Path) -> 
         for seed, value in ((1, 1.0), (2, 2.0), (3, 6.0)):
             folder.add(replace(run(0, seed, rounds__mean=value, liveness__recovery_ms=None), wall_s=1.5, host="here"))
         folder.add(Run(1, 1, {}, exit_code=4, failure="no memory"))
-        folder.tables()
+        write_tables(folder)
     runs = polars.read_parquet(tmp_path / "out" / "results.parquet")
     assert runs["consensus.window"].to_list() == [1, 1, 1, 2]
     assert runs["rounds.mean"].to_list() == [1.0, 2.0, 6.0, None]
@@ -205,7 +206,7 @@ def test_every_run_is_a_line_and_every_point_a_scenario(file: Path, tmp_path: Pa
     with opened(file, tmp_path / "out") as folder:
         for one in (run(1, 1), run(0, 2, blocks__open=3), run(0, 1)):
             folder.add(one)
-        folder.tables()
+        write_tables(folder)
     with (tmp_path / "out" / "results.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["point"], row["backbone.delay"], row["seed"]) for row in rows] == [
@@ -215,3 +216,23 @@ def test_every_run_is_a_line_and_every_point_a_scenario(file: Path, tmp_path: Pa
     ]
     assert [row["blocks.open"] for row in rows] == ["", "3", ""]
     assert load(tmp_path / "out" / "point-002.yaml", catalogue=catalogue) == found[1].scenario
+
+
+def test_an_emulation_is_held_against_the_simulation_of_its_point(file: Path, tmp_path: Path) -> None:
+    def emulated(number: int, digest: str, verdict: str = "exact", twin: str = "equal") -> None:
+        target = tmp_path / "here" / "emulated" / f"point-00{number}-seed-1"
+        target.mkdir(parents=True)
+        summary = {"scenario": {"seed": 1}, "fidelity": {"verdict": verdict, "twin": twin}, "trace_digest": digest}
+        (target / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+
+    with opened(file, tmp_path / "here", "consensus.window=1,2") as folder:
+        for point in range(4):
+            folder.add(run(point, 1, trace_digest=f"digest {point + 1}"))
+        emulated(1, "digest 1")
+        emulated(2, "another")
+        emulated(3, "digest 3", verdict="invalid")
+        emulated(4, "digest 4", verdict="degraded", twin="skipped")  # one that did not come to its end
+        found = read_emulated(folder.path, folder.runs.values())
+    assert [(one.point, one.equal, one.exit_code) for one in found] == [(0, True, 0), (1, False, 3), (2, True, 3)]
+    assert str(found[0]) == "point-001, seed 1, emulated: exact, the simulation's trace"
+    assert str(found[1]) == "point-002, seed 1, emulated: exact, not the simulation's trace"

@@ -435,6 +435,7 @@ class Scenario:
     sha256: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)  # what a reader should know of how files were understood
     sweep: dict[str, int] = field(default_factory=dict, compare=False)  # how many values by varied key; not in the text
+    emulated: tuple[dict[str, str], ...] = field(default=(), compare=False)  # values of a sweep's points; likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +444,11 @@ class Point:
 
     values: dict[str, str]
     scenario: Scenario
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the scenario wants it to be emulated as well."""
+        return any(wanted.items() <= self.values.items() for wanted in self.scenario.emulated)
 
 
 def names_of(numbers: Iterable[int], nodes: tuple[Node, ...], sites: dict[str, Site]) -> list[str]:

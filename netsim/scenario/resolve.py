@@ -108,6 +108,7 @@ def resolve(
         trace=language.trace,
         notes=tuple(notes),
         sweep={name: len(values) for name, values in language.sweep.items()},
+        emulated=tuple(language.emulation.points),
     )
 
 

@@ -6,6 +6,7 @@ needs more than its own section to be judged (do these names exist, can that quo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from math import prod
 from typing import Annotated, Any, Literal, Self
@@ -714,6 +715,10 @@ class EmulationSection(Section):
         "2 s", says="clock pace only: how long on the wall an event waits for what may still come before it"
     )
     fidelity: FidelitySection = key({}, says="clock pace only: what still counts as valid")
+    points: list[dict[str, Annotated[str, reader(str)]]] = key(
+        [],
+        says="of a sweep: values of some varied keys; `netsim sweep` emulates the points that have them, as a check",
+    )
 
 
 class BoundsSection(Section):
@@ -758,7 +763,26 @@ def read_values(value: Any) -> list[Tree]:
     return value
 
 
-def _sweep(value: Any) -> dict[str, list[Tree]]:
+def read_choices(value: Any) -> dict[str, dict[str, Tree]]:
+    """Alternatives by name, each of which sets some keys together. Raises ValueError."""
+    if not value:
+        raise ValueError("has no alternatives, such as `{near: {sites.a.nodes: 4}, far: {sites.b.nodes: 4}}`")
+    for name, settings in value.items():
+        if not isinstance(settings, dict) or not settings:
+            raise refuse(Line("is a mapping from keys to values, such as `{sites.suzhou.nodes: 4}`", (name,)))
+        for key_ in settings:
+            try:
+                check_varied(key_)
+            except ValueError as error:
+                raise refuse(Line(str(error), (name, key_), at_key=True)) from None
+    return dict(value)
+
+
+def _varied(value: Any) -> list[Tree] | dict[str, dict[str, Tree]]:
+    return read_choices(value) if isinstance(value, dict) else read_values(value)
+
+
+def _sweep(value: Any) -> dict[str, list[Tree] | dict[str, dict[str, Tree]]]:
     if not isinstance(value, dict):
         raise ValueError("is a mapping from keys to lists, such as `{sites.suzhou.nodes: [4, 8]}`")
     wrong = []
@@ -769,11 +793,27 @@ def _sweep(value: Any) -> dict[str, list[Tree]]:
             wrong.append(Line(str(error), (name,), at_key=True))
     if wrong:
         raise refuse(*wrong)
-    found = dict(zip(value, each(value.items(), read_values), strict=True))
+    found = dict(zip(value, each(value.items(), _varied), strict=True))
+    _refuse_keys_that_vary_twice(found)
     points = prod(map(len, found.values()))
     if points > MOST_POINTS:
         raise ValueError(f"has {points} combinations; the most is {MOST_POINTS}")
     return found
+
+
+def _refuse_keys_that_vary_twice(varied: Mapping[str, list[Tree] | dict[str, dict[str, Tree]]]) -> None:
+    """Raises an error where alternatives set a key that varies otherwise, too: one would undo the other."""
+    owners = {name: name for name, values in varied.items() if isinstance(values, list)}
+    wrong = []
+    for name, choices in varied.items():
+        if isinstance(choices, dict):
+            for word, settings in choices.items():
+                for key_ in settings:
+                    if owners.setdefault(key_, name) != name:
+                        message = f"is varied by `{owners[key_]}`, too"
+                        wrong.append(Line(message, (name, word, key_), at_key=True))
+    if wrong:
+        raise refuse(*wrong)
 
 
 # ---- the whole
@@ -810,8 +850,10 @@ class Language(Section):
         {}, says="keys of summary.json, each with a value or {min:, max:}"
     )
     trace: Annotated[Level, word(Level)] = key("full", says="full, blocks or summary: how much is recorded")
-    sweep: Annotated[dict[str, list[Tree]], PlainValidator(_sweep)] = key(
-        {}, says="keys as for --set, each with a list of values: `netsim sweep` runs every combination"
+    sweep: Annotated[dict[str, list[Tree] | dict[str, dict[str, Tree]]], PlainValidator(_sweep)] = key(
+        {},
+        says="keys as for --set, each with a list of values, and names, each with alternatives that set several keys: "
+        "`netsim sweep` runs every combination",
     )
     clocks: ClocksSection = key({}, says="each node's own clock, drawn once")
     clients: NotBuilt = None

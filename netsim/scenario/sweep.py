@@ -27,6 +27,14 @@ class _Value:
     marks: Mapping[Path, Mark]
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One alternative of what varies, in words, and what it sets."""
+
+    words: str
+    settings: Mapping[str, _Value]
+
+
 def points(
     path: File, vary: Sequence[str], overrides: Sequence[str], seed: int | None, catalogue: Catalogue
 ) -> list[Point]:
@@ -37,14 +45,15 @@ def points(
     fixed = {override.partition("=")[0] for override in overrides}
     block = given.root.pop("sweep", {})
     varied = {key: list(_written(given, key, values)) for key, values in block.items() if key not in fixed}
-    problems: list[Problem] = []
+    problems = list(_unknown(given, block))
+    named = {key for key, values in block.items() if isinstance(values, dict)}
     for option in vary:
         try:
-            key, values = _asked(option, fixed)
+            key, choices = _asked(option, fixed, {key: varied[key] for key in named if key in varied})
         except ScenarioError as error:
             problems += error.problems
         else:
-            varied[key] = values
+            varied[key] = choices
     count = prod(map(len, varied.values()))
     if count > MOST_POINTS:
         problems.append(Mark("--vary").problem(f"gives {count} combinations; the most is {MOST_POINTS}"))
@@ -56,7 +65,7 @@ def points(
 def _read(
     given: Document,
     path: File,
-    varied: Mapping[str, Sequence[_Value]],
+    varied: Mapping[str, Sequence[_Choice]],
     overrides: Sequence[str],
     seed: int | None,
     catalogue: Catalogue,
@@ -67,9 +76,10 @@ def _read(
     for combination in product(*varied.values()):
         chosen = dict(zip(varied, combination, strict=True))
         one = given.copy()
-        for key in sorted(chosen, key=lambda key: key.count(".")):  # a whole section before a key in it
-            one.put(key, chosen[key].tree, chosen[key].mark, chosen[key].marks)
-        words = {key: in_words(value.tree) for key, value in chosen.items()}
+        settings = [setting for choice in combination for setting in choice.settings.items()]
+        for key, value in sorted(settings, key=lambda item: item[0].count(".")):  # a whole section before a key in it
+            one.put(key, value.tree, value.mark, value.marks)
+        words = {key: choice.words for key, choice in chosen.items()}
         try:  # the command line once more: a section that varies may have replaced what it says
             found.append(Point(words, read.scenario(read.prepare(one, overrides, seed), path, catalogue)))
         except ScenarioError as error:
@@ -82,16 +92,44 @@ def _read(
     return found
 
 
-def _written(given: Document, key: str, values: Sequence[Tree]) -> Iterator[_Value]:
-    """The values of a key in the file's block, with their marks."""
-    for number, tree in enumerate(values):
-        path: Path = ("sweep", key, number)
-        inside = {place[3:]: mark for place, mark in given.values.items() if place[:3] == path and len(place) > 3}
-        yield _Value(tree, given.mark(path), inside)
+def _unknown(given: Document, block: Mapping[str, Any]) -> Iterator[Problem]:
+    """Points to emulate that the file's block does not have."""
+    assert isinstance(given.root, dict)
+    emulation = given.root.get("emulation")
+    for number, wanted in enumerate(emulation.get("points", []) if isinstance(emulation, dict) else []):
+        for key, word in wanted.items():
+            known = [in_words(value) for value in block.get(key, [])]
+            if word not in known:
+                mark = given.mark(("emulation", "points", number, key))
+                message = f"`{key}` is `{word}` at no point; there are {', '.join(known)}"
+                yield mark.problem(message if known else f"`{key}` does not vary in the `sweep`")
 
 
-def _asked(option: str, fixed: set[str]) -> tuple[str, list[_Value]]:
-    """What an option of the command line varies, `key=a,b,c`. Raises ScenarioError."""
+def _written(
+    given: Document, name: str, values: Sequence[Tree] | Mapping[str, Mapping[str, Tree]]
+) -> Iterator[_Choice]:
+    """What varies under a name of the file's block: the values of a key, or alternatives of several keys each."""
+    if isinstance(values, Mapping):
+        for word, settings in values.items():
+            place: Path = ("sweep", name, word)
+            yield _Choice(word, {key: _value(given, tree, (*place, key)) for key, tree in settings.items()})
+    else:
+        for number, tree in enumerate(values):
+            yield _Choice(in_words(tree), {name: _value(given, tree, ("sweep", name, number))})
+
+
+def _value(given: Document, tree: Tree, path: Path) -> _Value:
+    """A value of the file's block with its marks."""
+    deep = len(path)
+    inside = {place[deep:]: mark for place, mark in given.values.items() if place[:deep] == path and len(place) > deep}
+    return _Value(tree, given.mark(path), inside)
+
+
+def _asked(option: str, fixed: set[str], named: Mapping[str, Sequence[_Choice]]) -> tuple[str, list[_Choice]]:
+    """What an option of the command line varies, `key=a,b,c`. Raises ScenarioError.
+
+    Of what the file gives names to, `named`, it picks some.
+    """
     key, equals, text = option.partition("=")
     mark = Mark(shorten(f"--vary {key}", 200, placeholder=" …"))
     if not equals:
@@ -106,7 +144,21 @@ def _asked(option: str, fixed: set[str]) -> tuple[str, list[_Value]]:
         raise ScenarioError([mark.problem(f"`{key}` {error}")]) from None
     if key in fixed:
         raise ScenarioError([mark.problem(f"`{key}` is given by --set, too")])
-    return key, [_Value(tree, mark, {}) for tree in values]
+    if key in named:
+        return key, [_picked(key, in_words(tree), named[key], mark) for tree in values]
+    owner = next((name for name, choices in named.items() if any(key in choice.settings for choice in choices)), None)
+    if owner is not None:
+        raise ScenarioError([mark.problem(f"`{key}` is varied by `{owner}`, too")])
+    return key, [_Choice(in_words(tree), {key: _Value(tree, mark, {})}) for tree in values]
+
+
+def _picked(name: str, word: str, choices: Sequence[_Choice], mark: Mark) -> _Choice:
+    """The alternative that is called so. Raises ScenarioError."""
+    for choice in choices:
+        if choice.words == word:
+            return choice
+    known = ", ".join(choice.words for choice in choices)
+    raise ScenarioError([mark.problem(f"`{name}` has no alternative `{word}`; there are {known}")])
 
 
 def in_words(tree: Any) -> str:

@@ -5,12 +5,14 @@
 the interval that holds the true mean with 95 % confidence (Student's).
 """
 
+from netsim.sweep.emulated import Emulated, emulate, read_emulated
 from netsim.sweep.folder import Folder, OtherSweep, Recorded
 from netsim.sweep.run import Run, SweepError, measured
-from netsim.sweep.table import Mean, mean, table
+from netsim.sweep.table import Mean, mean, table, write_tables
 from netsim.sweep.workers import State, joined, sweep
 
 __all__ = [
+    "Emulated",
     "Folder",
     "Mean",
     "OtherSweep",
@@ -18,9 +20,12 @@ __all__ = [
     "Run",
     "State",
     "SweepError",
+    "emulate",
     "joined",
     "mean",
     "measured",
+    "read_emulated",
     "sweep",
     "table",
+    "write_tables",
 ]

@@ -3,7 +3,7 @@
     sweep.json       the scenario and the points, each by its values and a digest of what is simulated and expected
     point-001.yaml   each point as a scenario that can be run by itself
     runs.jsonl       a line for each run, on the disk before the next one is taken
-    results.csv, results.parquet, points.parquet     see `tables`
+    results.csv, results.parquet, points.parquet     see `netsim.sweep.table`
 
 Whoever is killed leaves at most a torn last line, which is cut off. The same sweep goes on where it was; further seeds
 and values are added.

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any, TypeGuard
 
-from netsim.sweep.folder import Recorded, name
+from netsim.sweep.folder import Folder, Recorded, name
 from netsim.sweep.run import Run
 
 CONFIDENCE = 0.95
@@ -65,6 +65,12 @@ def student(freedom: float) -> float:
     from scipy.stats import t  # slow to import
 
     return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
+
+
+def write_tables(folder: Folder) -> None:
+    """Write the tables of a sweep's folder anew. Raises OSError."""
+    write_csv(folder.points, list(folder.runs.values()), folder.path)
+    write_parquet(folder.points, list(folder.runs.values()), folder.path)
 
 
 def write_csv(points: Sequence[Recorded], runs: Sequence[Run], folder: Path) -> None:

@@ -49,8 +49,8 @@ def ink(page: Page, canvas: int) -> int:
     count: int = page.evaluate(
         """number => {
             const shown = document.querySelectorAll('.stage canvas')[number];
-            const context = Object.assign(document.createElement('canvas'), { width: shown.width, height: shown.height })
-                .getContext('2d', { willReadFrequently: true });
+            const copy = new OffscreenCanvas(shown.width, shown.height);
+            const context = copy.getContext('2d', { willReadFrequently: true });
             context.drawImage(shown, 0, 0);
             const { data } = context.getImageData(0, 0, shown.width, shown.height);
             return new Set(new Uint32Array(data.buffer)).size;

@@ -143,3 +143,63 @@ def test_what_is_no_sweep(sweep: str, problem: str, file: Path) -> None:
 def test_what_is_wrong_with_an_option(option: str, problem: str, file: Path) -> None:
     file.write_text("sites: {a: {nodes: 4}}\n", encoding="utf-8")
     assert wrong(file, [option], ["warmup=2 s"]) == [problem]
+
+
+NAMED = """\
+sites: {near: {nodes: 4}, far: {nodes: 2}}
+backbone: {delay: 1 ms}
+sweep:
+  place:
+    out: {sites.near.nodes: 4, sites.far.nodes: 2}
+    in:  {sites.near.nodes: 2, sites.far.nodes: 4}
+  consensus.window: [2, 8]
+"""
+
+
+def test_a_name_stands_for_alternatives_of_several_keys(file: Path) -> None:
+    file.write_text(NAMED, encoding="utf-8")
+    found = swept(file)
+    assert [list(point.values.values()) for point in found] == [["out", "2"], ["out", "8"], ["in", "2"], ["in", "8"]]
+    assert list(found[0].values) == ["place", "consensus.window"]
+    assert [[len(site.nodes) for site in point.scenario.sites.values()] for point in found[1:3]] == [[4, 2], [2, 4]]
+    assert load(file, catalogue=catalogue).sweep == {"place": 2, "consensus.window": 2}
+
+
+def test_the_command_line_picks_of_what_has_names(file: Path) -> None:
+    file.write_text(NAMED, encoding="utf-8")
+    found = swept(file, ["place=in", "consensus.window=3"])
+    assert [point.values for point in found] == [{"place": "in", "consensus.window": "3"}]
+    assert wrong(file, ["place=on"]) == ["--vary place: `place` has no alternative `on`; there are out, in"]
+    assert wrong(file, ["sites.far.nodes=1,2"]) == [
+        "--vary sites.far.nodes: `sites.far.nodes` is varied by `place`, too"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "problem"),
+    [
+        (
+            "{place: {}}",
+            "2:16: `place` has no alternatives, such as `{near: {sites.a.nodes: 4}, far: {sites.b.nodes: 4}}`",
+        ),
+        ("{place: {in: 4}}", "2:21: `in` is a mapping from keys to values, such as `{sites.suzhou.nodes: 4}`"),
+        ("{place: {in: {seed: 4}}}", "2:22: `seed` is varied by `netsim sweep --seeds`"),
+        ("{warmup: [0 s], b: {x: {warmup: 1 s}}}", "2:32: `warmup` is varied by `warmup`, too"),
+        ("{a: {x: {warmup: 0 s}}, b: {x: {warmup: 1 s}}}", "2:40: `warmup` is varied by `a`, too"),
+        ("{a: {x: {warmup: 0}}}", "2:25: `warmup` is `0`, a number without a unit: ns, us, ms, s, min, h (a = x)"),
+    ],
+)
+def test_what_are_no_alternatives(sweep: str, problem: str, file: Path) -> None:
+    file.write_text(f"sites: {{a: {{nodes: 4}}}}\nsweep: {sweep}\n", encoding="utf-8")
+    assert wrong(file) == [f"x.yaml:{problem}"]
+
+
+def test_points_that_are_to_be_emulated_are_named_by_their_values(file: Path) -> None:
+    file.write_text(f"{NAMED}emulation: {{points: [{{place: in, consensus.window: 8}}]}}\n", encoding="utf-8")
+    assert [point.emulated for point in swept(file)] == [False, False, False, True]
+    assert [point.emulated for point in swept(file, ["place=out"])] == [False, False]
+    file.write_text(f"{NAMED}emulation: {{points: [{{place: on}}, {{warmup: 1 s}}]}}\n", encoding="utf-8")
+    assert wrong(file) == [
+        "x.yaml:8:30: `place` is `on` at no point; there are out, in",
+        "x.yaml:8:44: `warmup` does not vary in the `sweep`",
+    ]
