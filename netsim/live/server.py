@@ -49,7 +49,7 @@ class _Wished(msgspec.Struct):
 
 
 class Server:
-    """Serves one run. `address` is where; opened and closed by `with`."""
+    """Serves one run at its `address`, from `open` to `close`. Raises OSError without a free port."""
 
     def __init__(self, board: Board, page: str, wish: Callable[[Wish], None]) -> None:
         self._board = board
@@ -60,6 +60,7 @@ class Server:
         self._token = secrets.token_urlsafe(24)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()  # so that who knows the address need not be refused until it is served
         self._port: int = self._socket.getsockname()[1]
         self._closing = threading.Event()
         self._server: Any = None
@@ -70,10 +71,9 @@ class Server:
         return f"http://127.0.0.1:{self._port}/{self._token}/"
 
     def open(self) -> None:
-        """Begin to serve. Raises OSError where the port cannot be listened on."""
+        """Begin to serve."""
         import uvicorn
 
-        self._socket.listen(_MOST_VIEWERS)
         config = uvicorn.Config(
             self._guarded(self._app()),
             lifespan="off",

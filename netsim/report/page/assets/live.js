@@ -5,6 +5,7 @@
   const { el, number, quantity } = netsim;
 
   const SHOWN = 300; // blocks in the chart
+  const WIDE = 10; // the longest finality by the median, from which on the scale is logarithmic
   const LATE_MS = 250; // behind the wall, from which on it is said
   const PHASES = {
     connecting: "connecting …",
@@ -51,7 +52,7 @@
       return { value, element: el("div", { class: "card" }, el("span", { class: "soft" }, says), value) };
     };
     const cards = {
-      time: card("time", `of ${number(run.duration_s)} s`),
+      time: card("time", `scenario time, of ${number(run.duration_s)} s`),
       final: card("final", "blocks final"),
       quorum: card("quorum", "median finality at a quorum, last 20 blocks"),
       all: card("all", "… at all validators"),
@@ -87,7 +88,7 @@
       );
       return { element, value, cut };
     });
-    const faults = el("ul", { id: "faults" });
+    const faults = el("ol", { id: "faults" });
     const log = el("ul", { id: "log", class: "soft" });
     main.append(
       el("h2", {}, "Cities"),
@@ -107,6 +108,8 @@
         ["quorum_ms", "at a quorum"],
         ["all_ms", "at all validators"],
       ].map(([key, name]) => ({ name, points: shown.filter((block) => block[key] !== null).map((block) => [block.proposed_s, block[key]]) }));
+      const values = series.flatMap(({ points }) => points.map(([, value]) => value)).filter((value) => value > 0);
+      const wide = Math.max(...values) > WIDE * (middle(values) ?? 1);
       const from = shown.length ? shown[0].proposed_s : 0;
       const shades = (told?.faults ?? []).filter((fault) => fault.shaded && fault.to_s > from && fault.from_s <= told.now_s);
       return {
@@ -116,7 +119,7 @@
         kind: "lines",
         still: true,
         x: { name: "proposed at", unit: "s", zero: false },
-        y: { name: "finality", unit: "ms" },
+        y: { name: "finality", unit: "ms", scale: wide ? "log" : "linear" },
         series,
         shades: shades.map((fault) => ({ from: Math.max(fault.from_s, from), to: Math.min(fault.to_s, told.now_s), says: fault.says })),
       };
@@ -128,6 +131,7 @@
 
     // ---- an event
 
+    let failing = ""; // what is shown of that
     function show() {
       state.textContent = PHASES[phase];
       document.documentElement.dataset.phase = phase;
@@ -147,7 +151,8 @@
         const is = down.has(node) ? "down" : cut.has(node) ? "cut off" : "up";
         const sign = { down: "✕", "cut off": "⌿", up: "●" }[is];
         dot.dataset.state = is;
-        dot.textContent = `${sign} ${run.nodes[node].name}`;
+        const text = `${sign} ${run.nodes[node].name}`;
+        if (dot.textContent !== text) dot.textContent = text;
         dot.title = `${is}; ${number(told.finals[node])} blocks final here${is === "down" ? "" : "; press to kill it"}`;
         dot.disabled = over() || phase === "checking" || is === "down";
       });
@@ -157,10 +162,13 @@
         const own = run.nodes.flatMap((node, place) => (node.site === site ? [place] : []));
         button.disabled = over() || phase === "checking" || own.length === 0 || own.length === run.nodes.length || own.every((node) => cut.has(node));
       });
+      const fails = JSON.stringify([phase, told.faults, told.answers]);
+      if (fails === failing) return; // a button that is being pressed has to stay where it is
+      failing = fails;
       faults.replaceChildren(
         ...told.faults.map((fault) => {
           const until = fault.until_end ? "the end" : seconds(fault.to_s);
-          const heal = fault.heals && !over() && phase !== "checking" ? el("button", { type: "button", "data-heal": fault.number, onclick: () => wish("heal", fault.number) }, "Heal") : "";
+          const heal = fault.heals && phase === "running" ? el("button", { type: "button", "data-heal": fault.number, onclick: () => wish("heal", fault.number) }, "Heal") : "";
           return el("li", { "data-state": fault.state }, `${fault.says}, ${seconds(fault.from_s)} to ${until} (${fault.state}) `, heal);
         }),
         ...(told.faults.length ? [] : [el("li", { class: "soft" }, "nothing yet")]),
