@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -267,61 +268,91 @@ def test_a_page_that_is_closed_disturbs_nothing(tmp_path: Path) -> None:
     assert watched.summary["trace_digest"] == alone.summary["trace_digest"]
 
 
+@dataclass
+class User:
+    """netsim in a process of its own, and its page."""
+
+    folder: Path
+    child: subprocess.Popen[str]
+    client: Client
+
+    @staticmethod
+    def runs(folder: Path, *options: str) -> User:
+        (folder / "world.yaml").write_text(TEXT)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "netsim", "run", "world.yaml", "--live", "--out", "out", "--json", *options],
+            cwd=folder,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "NETSIM_TEST": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stderr is not None
+        found = re.fullmatch(r"live: (http://127\.0\.0\.1:\d+/\S+/)\n", child.stderr.readline())
+        assert found
+        return User(folder, child, Client(found[1]))
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, output and errors; and nothing of the run is left."""
+        out, err = self.child.communicate(timeout=60)
+        deadline = time.monotonic() + 10
+        while self._processes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not self._processes()
+        return self.child.returncode, out, err
+
+    def _processes(self) -> list[str]:
+        mark = f"NETSIM_TEST={self.folder}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (entry / "environ").read_bytes():
+                    found.append(entry.name)
+            except OSError:
+                continue
+        return found
+
+
 def test_an_emulation_as_a_user_watches_it(tmp_path: Path) -> None:
     """Real processes; one viewer never reads. The cut is in the trace, the twin is equal, and nothing is left."""
-    (tmp_path / "world.yaml").write_text(TEXT)
-    child = subprocess.Popen(
-        [sys.executable, "-m", "netsim", "run", "world.yaml", "--live", "--live-speed", "4", "--out", "out", "--json"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "NETSIM_TEST": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stderr is not None
-    found = re.fullmatch(r"live: (http://127\.0\.0\.1:\d+/\S+/)\n", child.stderr.readline())
-    assert found
-    client = Client(found[1])
-    parts = urlsplit(found[1])
+    user = User.runs(tmp_path, "--live-speed", "4")
+    parts = urlsplit(user.client.address)
     with socket.create_connection((parts.hostname, parts.port)) as deaf:
         deaf.sendall(f"GET {parts.path}events HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
-        events = client.events()
+        events = user.client.events()
         next(told for told in events if told["phase"] == "running")
-        assert client.wish("cut", "suzhou")[0] == 202
+        assert user.client.wish("cut", "suzhou")[0] == 202
         next(told for told in events if told["cut"] == [3, 4])
-        assert client.wish("kill", "shenzhen-0")[0] == 202
+        assert user.client.wish("kill", "shenzhen-0")[0] == 202
         next(told for told in events if told["down"] == [0])
-        assert client.wish("heal", 0)[0] == 202
-        assert client.wish("heal", 1)[0] == 202
+        assert user.client.wish("heal", 0)[0] == 202
+        assert user.client.wish("heal", 1)[0] == 202
         end = next(told for told in events if told["phase"] == "over")["end"]
         events.close()  # type: ignore[attr-defined]
-        out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, err
+        code, out, err = user.end()
+    assert (code, err) == (0, "")
     assert (end["verdict"], end["twin"]) == ("exact", "equal")
     summary = json.loads(out)
     assert summary["fidelity"]["twin"] == "equal"
     partition, crash = read(tmp_path / "out").header.faults
     assert (partition.kind, partition.nodes) == ("partition", (3, 4))
     assert (crash.kind, crash.nodes) == ("crash", (0,))
-    mark = f"NETSIM_TEST={tmp_path}".encode()
-    deadline = time.monotonic() + 10
-    while _carriers(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _carriers(mark)
     again = netsim(tmp_path, "run", "out/scenario.yaml", "--engine", "simulate", "--out", "again", "--json")
     assert json.loads(again.stdout)["trace_digest"] == summary["trace_digest"]
 
 
-def _carriers(mark: bytes) -> list[str]:
-    """Processes that carry this mark in their environment."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (entry / "environ").read_bytes():
-                found.append(entry.name)
-        except OSError:
-            continue
-    return found
+def test_ctrl_c_ends_a_watched_run_and_its_page(tmp_path: Path) -> None:
+    user = User.runs(tmp_path, "--engine", "simulate")
+    events = user.client.events()
+    assert user.client.wish("cut", "suzhou")[0] == 202
+    next(told for told in events if told["cut"])
+    user.child.send_signal(signal.SIGINT)
+    end = next(told for told in events if told["phase"] == "over")["end"]
+    events.close()  # type: ignore[attr-defined]
+    assert end["says"] == "interrupted"
+    assert user.end()[0] == 130
+    (fault,) = load(tmp_path / "out" / "scenario.yaml", catalogue=catalogue).faults
+    assert fault.kind == "partition"
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,13 @@ class Server:
             self._guarded(self._app()),
             lifespan="off",
             log_config=None,
+            log_level="critical",  # what a browser does is none of the terminal's business
             access_log=False,
             ws="none",
             http="h11",
             loop="asyncio",
             server_header=False,
+            limit_concurrency=4 * _MOST_VIEWERS,
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
