@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netsim.live.session import Live
     from netsim.network import Network
     from netsim.report.progress import Progress
+    from netsim.run import EngineName
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Folder
     from netsim.trace import Trace
@@ -88,10 +89,10 @@ def run(
     """Run a scenario and say when its blocks are final."""
     if verify and engine is Engine.emulate:
         _fail(WRONG, "--verify repeats a simulation; an emulation's twin does this: leave one of the two options out")
-    if live_speed is not None and not live:
-        _fail(WRONG, "--live-speed is the pace of a run with --live")
     if live_speed is not None and not 0 < live_speed < math.inf:
         _fail(WRONG, f"--live-speed is {live_speed:g}; it must be positive")
+    if live_speed is not None and not live:
+        _fail(WRONG, "--live-speed is the pace of a run with --live")
     overrides = list(set_ or ())
     if broker is not None:
         overrides.append(f"emulation.broker={broker}")
@@ -114,7 +115,7 @@ def run(
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
         with ExitStack() as around:
-            watched = around.enter_context(_live(plan, live_speed or 1.0)) if live else None
+            watched = around.enter_context(_live(plan, engine.value, live_speed or 1.0)) if live else None
             progress = around.enter_context(Progress(loaded.name, loaded.duration / 1e9, quiet=json))
             observe, steering = _observer(progress, watched), watched.steering if watched else None
             result = run_plan(plan, folder, engine.value, observe=observe, verify=verify, steering=steering)
@@ -566,11 +567,11 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _live(plan: Plan, speed: float) -> Live:
+def _live(plan: Plan, engine: EngineName, speed: float) -> Live:
     """The live page, and where it is on a line of its own."""
     from netsim.live.session import Live
 
-    live = Live(plan, speed)
+    live = Live(plan, engine, speed)
     typer.echo(f"live: {live.address}", err=True)
     return live
 

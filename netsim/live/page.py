@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from netsim.engine.plan import Plan
 from netsim.report.page.document import html
+from netsim.run import EngineName
 
 
-def page(plan: Plan, speed: float) -> str:
-    """The whole page of a run, as HTML."""
+def page(plan: Plan, engine: EngineName, speed: float) -> str:
+    """The whole page of a run, as HTML. `speed`: seconds of the scenario in one of the wall, at most."""
     scenario, network = plan.scenario, plan.network
     validators = frozenset(network.validators)
-    clock = scenario.emulation.pace == "clock"
+    clock = engine == "emulate" and scenario.emulation.pace == "clock"
     data = {
         "name": scenario.name,
         "description": scenario.description,
         "duration_s": scenario.duration / 1e9,
         "protocol": scenario.consensus.protocol,
         "quorum": plan.quorum,
-        "pace": "clock" if clock else "lockstep",
+        "how": "simulated" if engine == "simulate" else "emulated by the clock" if clock else "emulated in lockstep",
         "speed": 1 / scenario.emulation.dilation if clock else speed,
         "sites": list(network.sites),
         "nodes": [

@@ -12,17 +12,17 @@ from netsim.live.page import page
 from netsim.live.server import Server
 
 if TYPE_CHECKING:
-    from netsim.run import Result
+    from netsim.run import EngineName, Result
 
 
 class Live:
     """`address` is where the page is; `steering` is for the run, `phase` and `ended` are told what becomes of it."""
 
-    def __init__(self, plan: Plan, speed: float = 1.0) -> None:
+    def __init__(self, plan: Plan, engine: EngineName = "emulate", speed: float = 1.0) -> None:
         """`speed`: seconds of the scenario in one of the wall, at most. Raises OSError without a free port."""
         self._board = Board(plan)
         self.steering = Steering(self._board, speed)
-        self._server = Server(self._board, page(plan, speed), self.steering.wish)
+        self._server = Server(self._board, page(plan, engine, speed), self.steering.wish)
         self._emulated = False
 
     @property

@@ -58,12 +58,11 @@
       all: card("all", "… at all validators"),
       late: card("late", "behind the wall's clock"),
     };
-    const pace = run.pace === "clock" ? "paced by the clock" : "in lockstep";
     const end = el("section", { id: "end" });
     main.append(
       el("h1", {}, run.name),
       run.description ? el("p", {}, run.description) : "",
-      el("p", { class: "soft" }, `${run.nodes.length} nodes in ${run.sites.length} ${run.sites.length === 1 ? "city" : "cities"}, ${run.protocol}, quorum ${run.quorum}; ${pace}, ${number(run.speed)}× real time at most`),
+      el("p", { class: "soft" }, `${run.nodes.length} nodes in ${run.sites.length} ${run.sites.length === 1 ? "city" : "cities"}, ${run.protocol}, quorum ${run.quorum}; ${run.how}, ${number(run.speed)}× real time at most`),
       state,
       bar,
       el("div", { class: "cards" }, Object.values(cards).map((each) => each.element)),
@@ -196,7 +195,7 @@
       const good = came.exit_code === 0;
       const words = [
         came.says || (good ? "All went well." : "Something did not go as expected."),
-        came.verdict ? `Verdict: ${came.verdict}; twin: ${came.twin}.` : "",
+        came.verdict ? `Verdict: ${came.verdict}${came.twin === "skipped" ? "" : `; twin: ${came.twin}`}.` : "",
         came.finality_ms ? `Median finality: ${quantity(came.finality_ms.first, "ms")} at the first validator, ${quantity(came.finality_ms.quorum, "ms")} at a quorum, ${quantity(came.finality_ms.all, "ms")} at all.` : "",
       ];
       end.replaceChildren(el("h2", {}, "How it ended"), el("p", { id: "verdict", class: good ? "good" : "bad" }, words.filter(Boolean).join(" ")), came.folder ? el("p", { class: "soft" }, `Everything is in ${came.folder}.`) : "");
