@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
     from netsim.engine.plan import Plan
     from netsim.engine.tally import Tally
+    from netsim.live.session import Live
     from netsim.network import Network
     from netsim.report.progress import Progress
-    from netsim.running import Result
+    from netsim.running import EngineName, Result
     from netsim.scenario import Point, Scenario
     from netsim.sweep import Folder
     from netsim.trace import Trace
@@ -88,10 +90,18 @@ def run(
     verify: Annotated[
         bool, typer.Option("--verify", help="Simulate again in a fresh process, and compare the digests.")
     ] = False,
+    live: Annotated[bool, typer.Option("--live", help="Watch the run in a browser, and have things fail.")] = False,
+    live_speed: Annotated[
+        float | None, typer.Option(metavar="X", help="With --live: seconds of the scenario in one of yours; 1.")
+    ] = None,
 ) -> None:
     """Run a scenario and say when its blocks are final."""
     if verify and engine is Engine.emulate:
         _fail(WRONG, "--verify repeats a simulation; an emulation's twin does this: leave one of the two options out")
+    if live_speed is not None and not 0 < live_speed < math.inf:
+        _fail(WRONG, f"--live-speed is {live_speed:g}; it must be positive")
+    if live_speed is not None and not live:
+        _fail(WRONG, "--live-speed is the pace of a run with --live")
     overrides = list(set_ or ())
     if broker is not None:
         overrides.append(f"emulation.broker={broker}")
@@ -99,6 +109,8 @@ def run(
     plan = _plan(scenario, loaded, emulated=engine is Engine.emulate)
     if engine is Engine.simulate:
         _refuse_measuring(scenario, loaded)
+    if live_speed is not None and engine is Engine.emulate and loaded.emulation.pace == "clock":
+        _fail(WRONG, "--live-speed paces lockstep and simulations; `emulation.dilation` is the clock's")
     for note in loaded.notes:
         typer.echo(f"note: {note}", err=True)
     if loaded.sweep:
@@ -111,8 +123,13 @@ def run(
 
     try:
         folder = _folder(out) if out is not None else new_folder(loaded)
-        with Progress(loaded.name, loaded.duration / 1e9, quiet=json) as progress:
-            result = run_plan(plan, folder, engine.value, observe=_observer(progress), verify=verify)
+        with ExitStack() as around:
+            watched = around.enter_context(_live(plan, engine.value, live_speed or 1.0)) if live else None
+            progress = around.enter_context(Progress(loaded.name, loaded.duration / 1e9, quiet=json))
+            observe, steering = _observer(progress, watched), watched.steering if watched else None
+            result = run_plan(plan, folder, engine.value, observe=observe, verify=verify, steering=steering)
+            if watched is not None:
+                watched.ended(result)
             ignore_further_interrupts()  # there is nothing left to end, only to be told
     except OSError as error:
         _fail(INCOMPLETE, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
@@ -739,11 +756,22 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _observer(progress: Progress) -> Callable[[str, int, Tally], None]:
+def _live(plan: Plan, engine: EngineName, speed: float) -> Live:
+    """The live page, and where it is on a line of its own."""
+    from netsim.live.session import Live
+
+    live = Live(plan, engine, speed)
+    typer.echo(f"live: {live.address}", err=True)
+    return live
+
+
+def _observer(progress: Progress, live: Live | None = None) -> Callable[[str, int, Tally], None]:
     """Feeds the display; each phase (the emulation, then its twin) has its own wall clock."""
     began: dict[str, float] = {}
 
     def observe(phase: str, now_ns: int, tally: Tally) -> None:
+        if live is not None:
+            live.phase(phase)
         wall_s = time.monotonic() - began.setdefault(phase, time.monotonic())
         title = "" if len(began) == 1 else "its twin, simulated"
         progress.update(now_ns / 1e9, wall_s, tally.blocks_final, tally.by_site(), title)

@@ -19,6 +19,7 @@ from netsim.engine.interrupt import ignore_further_interrupts, interrupts_restor
 
 if TYPE_CHECKING:
     from netsim.engine.plan import Plan
+    from netsim.engine.steering import Steering
     from netsim.engine.tally import Tally
     from netsim.engine.worker import Wrap
     from netsim.measure import Summary
@@ -88,11 +89,13 @@ def run(
     wrap: Wrap | None = None,
     silence_s: float | None = None,
     verify: bool = False,
+    steering: Steering | None = None,
 ) -> Result:
     """Run a planned scenario into an existing, empty folder.
 
     `observe(phase, now_ns, tally)` is called now and then, with the phase "emulate" or "simulate" (the twin's too).
     `verify`: a simulation is done again in another process, and the digests compared.
+    `steering`: what is wished for on the way; it amends the plan, and the scenario that is kept.
     `wrap` and `silence_s` are for tests: a transport that misbehaves, and how long a round may take on the wall.
     Raises LayoutError where the scenario cannot be emulated in the processes it asks for, before anything starts.
     """
@@ -106,9 +109,12 @@ def run(
         log.info("%s, seed %d, %s, trace %s", scenario.name, scenario.seed, engine, scenario.trace)
         if engine == "emulate":
             options: dict[str, Any] = {} if silence_s is None else {"silence_s": silence_s}
-            recorded, end = _emulate(plan, work, broker, observe, wrap, options, log)
+            recorded, end = _emulate(plan, work, broker, observe, wrap, options | {"steering": steering}, log)
         else:
-            recorded, end = _simulate(plan, work, observe, log)
+            recorded, end = _simulate(plan, work, observe, log, steering=steering)
+        if steering is not None:
+            steering.close()
+            _keep_scenario(plan, folder)
         recorded.header.wall_s = time.monotonic() - started
         if engine == "emulate" and end is _WHOLE:
             end = _compare_with_twin(plan, work, recorded, observe, log)
@@ -202,13 +208,18 @@ def _emulate(
 
 
 def _simulate(
-    plan: Plan, work: Path, observe: Observe | None, log: logging.Logger, recorded: Trace | None = None
+    plan: Plan,
+    work: Path,
+    observe: Observe | None,
+    log: logging.Logger,
+    recorded: Trace | None = None,
+    steering: Steering | None = None,
 ) -> tuple[Trace, _End]:
     """The trace of a simulation (of `recorded`: see `simulate`), and how it ended."""
     from netsim.engine.simulator import NodeFailed, simulate
 
     try:
-        simulated = simulate(plan, work, _phase(observe, "simulate"), recorded)
+        simulated = simulate(plan, work, _phase(observe, "simulate"), recorded, steering=steering)
     except NodeFailed as failed:
         log.error("%s", failed, exc_info=failed.__cause__)
         return failed.trace, _End(str(failed), INCOMPLETE)

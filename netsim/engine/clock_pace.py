@@ -70,10 +70,13 @@ class Progress:
         """A batch of another process has arrived, and our next event is at `following`."""
         if not self._takes:
             return
-        memory, begin = self._memory, self._begin
-        if following < memory[begin]:
-            memory[begin] = following
-        memory[begin + _RECEIVED + process] = sequence
+        self.expects(following)
+        self._memory[self._begin + _RECEIVED + process] = sequence
+
+    def expects(self, following: int) -> None:
+        """Our next event is at `following`, or earlier."""
+        if following < self._memory[self._begin]:
+            self._memory[self._begin] = following
 
     def handled(self, at: int, published: int, following: int) -> None:
         """Our events from `at` on are handled, what they sent is published, and our next event is at `following`."""
@@ -201,8 +204,15 @@ class Lateness:
         self.sample: list[int] = []
         self._every = 1
         self._seen = 0
+        self._most = 0
+
+    def since(self) -> int:
+        """The greatest since it was asked for last."""
+        most, self._most = self._most, 0
+        return most
 
     def add(self, late: int) -> None:
+        self._most = max(self._most, late)
         self._seen += 1
         if self._seen % self._every:
             return

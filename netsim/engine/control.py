@@ -100,15 +100,24 @@ class Probe(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """Publish a probe to your outbox: everybody has subscribed."""
 
 
+class Amendment(msgspec.Struct, frozen=True, array_like=True):
+    """From this time on (ns) what fails is what fails in this scenario (pickled), which is otherwise the same."""
+
+    number: int
+    at: int
+    scenario: bytes
+
+
 class Grant(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """Lockstep: handle what lies before the horizon, once you have received these outboxes up to their marks.
 
-    `marks` by process: of those that have something for you since your last grant.
+    `marks` by process: of those that have something for you since your last grant. The amendments come before that.
     """
 
     number: int
     horizon: int
     marks: dict[int, int]
+    amendments: list[Amendment] = []
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=3):
@@ -134,7 +143,13 @@ class Finish(msgspec.Struct, frozen=True, array_like=True, tag=6):
     patience: float
 
 
-Order = Union[Probe, Grant, Begin, Gone, Ask, Finish]  # noqa: UP007 (msgspec needs the plain form on 3.11)
+class Amend(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """Clock pace: something else fails, soon."""
+
+    amendment: Amendment
+
+
+Order = Union[Probe, Grant, Begin, Gone, Ask, Finish, Amend]  # noqa: UP007 (msgspec needs the plain form on 3.11)
 
 
 # --- to the coordinator -----------------------------------------------------------------------------------------------
@@ -156,7 +171,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """After a window (lockstep) or from time to time (clock): where the process stands.
 
     `next` is its next event, and `acts` the earliest time at which what it holds may make it send anything; `caused`,
-    per process, the earliest arrival that this window's messages may cause there.
+    per process, the earliest arrival that this window's messages may cause there. Where the run is steered, `busy` is
+    when the last work that its nodes have begun is done, and `late` how late it handled something, on the wall (ns).
     """
 
     process: int
@@ -167,6 +183,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=3):
     caused: dict[int, int]
     news: list[tuple[bool, int, int, int]]
     crashed: bool = False  # its node has crashed and everything is written: kill it
+    busy: int = 0
+    late: int = 0
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, tag=4):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import pickle
 import secrets
 import signal
 import time
@@ -29,11 +30,12 @@ from netsim.engine import control
 from netsim.engine.bare_timer import bare_timer
 from netsim.engine.broker import BrokerError, Endpoint, open_broker
 from netsim.engine.clock_pace import board_size
-from netsim.engine.control import Order, Sealed, Topics, Word
+from netsim.engine.control import Amendment, Order, Sealed, Topics, Word
 from netsim.engine.inherited import VARIABLE, bequeath, in_common
 from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.layout import Place, lookahead, places, shortest_link, slack
 from netsim.engine.plan import Plan
+from netsim.engine.steering import LOOK_AGAIN_S, News, Steering
 from netsim.engine.tally import Tally
 from netsim.engine.transport import Mqtt, Transport, TransportLost
 from netsim.engine.windows import Windows
@@ -42,6 +44,7 @@ from netsim.engine.worker import NO_BROKER, Job, Wrap, main
 _SILENCE_S = 30.0  # a round may take this long on the wall before the silent are asked
 _ANSWER_S = 5.0  # and so long may the answer take
 _SHOW_EVERY_S = 0.1
+_FOREWARNING_NS = 500_000_000  # clock pace, on the wall: how long before it happens all are told what is wished for
 _LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tell of it
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
 _PRELOAD = ["netsim.engine.worker", "networkx", "numpy", "cryptography.exceptions", "concurrent.futures.thread"]
@@ -83,14 +86,18 @@ def emulate(
     observe: Observe | None = None,
     wrap: Wrap | None = None,
     silence_s: float = _SILENCE_S,
+    steering: Steering | None = None,
 ) -> Emulated:
     """Run a plan in real processes over a real broker. Raw rows and stores go to files in `work`.
+
+    `steering`: what is wished for on the way, which amends the plan. Then a crash happens to its node alone, within
+    the process, for nobody knows beforehand which process would have to take over.
 
     Raises LayoutError where the scenario cannot be laid out. Everything else that goes wrong is in the result, with
     what was recorded until then. No process outlives the call.
     """
-    processes = places(plan)
-    coordinator = _Coordinator(plan, work, processes, observe, silence_s)
+    processes = places(plan, steered=steering is not None)
+    coordinator = _Coordinator(plan, work, processes, observe, silence_s, steering)
     failure: Interrupted | Aborted | None = None
     try:
         asyncio.run(coordinator.run(broker, wrap))
@@ -122,6 +129,7 @@ class _Coordinator:
     places: tuple[Place, ...]
     observe: Observe | None
     silence_s: float
+    steering: Steering | None = None
     rejected: int = 0
     fidelity: trace.Fidelity = field(default_factory=trace.Fidelity)
 
@@ -139,6 +147,9 @@ class _Coordinator:
         self.lifelines: list[Connection] = []
         self.alive = {place.index for place in self.places}
         self.marks = [0] * len(self.places)
+        self.busy = [0] * len(self.places)  # where the run is steered: until when their nodes work
+        self.amendments: list[list[Amendment]] = [[] for _ in self.places]  # that they have not been told of yet
+        self.amended = 0
         self.token = secrets.token_hex(8)
         self.key = secrets.token_bytes(32)
         self.topics = Topics(self.token)
@@ -217,7 +228,8 @@ class _Coordinator:
         board = context.RawArray("q", board_size(len(self.places))) if self.fidelity.pace == "clock" else None
         for place in self.places:
             theirs, ours = context.Pipe(duplex=False)
-            job = Job(place, common, endpoint, self.token, self.key, self.work, theirs, wrap, board)
+            steered = self.steering is not None
+            job = Job(place, common, endpoint, self.token, self.key, self.work, theirs, wrap, steered, board)
             running = context.Process(target=main, args=(job,), name=f"netsim {self.token} {place.name}", daemon=True)
             running.start()
             theirs.close()
@@ -309,15 +321,30 @@ class _Coordinator:
         windows = Windows(reach, slacks, [place.since for place in self.places], self.plan.scenario.duration)
         granted: dict[int, int] = {}  # by process under way: the number of its grant
         self._await(())
+        steering = self.steering
+        if steering is not None:
+            steering.begin()
         while True:
-            if not (transport.waiting and self.awaited):  # what has come may change what is worth granting
-                for process, number, horizon, marks in windows.grants():
+            if steering is not None and steering.wished:
+                if not self.awaited:
+                    self._grant_wish(steering, windows)
+                    continue
+            elif not (transport.waiting and self.awaited):  # what has come may change what is worth granting
+                limit = None if steering is None else steering.limit(self.plan.scenario.duration)
+                for process, number, horizon, marks in windows.grants(limit):
                     self.awaited.add(process)
                     granted[process] = number
-                    await self._tell(transport, self.topics.grant(process), control.Grant(number, horizon, marks))
+                    amendments, self.amendments[process] = self.amendments[process], []
+                    grant = control.Grant(number, horizon, marks, amendments)
+                    await self._tell(transport, self.topics.grant(process), grant)
                 self.fidelity.rounds = windows.rounds
                 if not self.awaited:
-                    return
+                    if not windows.waiting:
+                        return
+                    await asyncio.sleep(LOOK_AGAIN_S)  # the wall has not come as far
+                    self._await(())
+                    self._saw(windows.now, ())
+                    continue
             word = await anext(words)
             if not isinstance(word, control.Report) or granted.get(word.process) != word.grant:
                 continue
@@ -325,11 +352,30 @@ class _Coordinator:
             self.awaited.discard(word.process)
             self.moved, self.asked = time.monotonic(), None
             self.marks[word.process] = word.sequence
+            self.busy[word.process] = word.busy
             windows.report(word)
             self.tally.add(word.news)
             if word.crashed:
                 await self._kill(word.process)
+            self._saw(windows.now, word.news)
             self._show(windows.now)
+
+    def _grant_wish(self, steering: Steering, windows: Windows) -> None:
+        """Let what is wished for happen at a time that nobody has been granted yet. All have reported."""
+        at = max(windows.horizon, max(self.busy) + 1 if steering.kills else 0)
+        amendment = self._amend(steering, at)
+        if amendment is not None:
+            windows.amend(amendment.at)
+            for waiting in self.amendments:
+                waiting.append(amendment)
+
+    def _amend(self, steering: Steering, at: int) -> Amendment | None:
+        """The plan is another one from `at` on (ns), or soon after; None where it cannot be."""
+        granted = steering.grant(self.plan, at)
+        if granted is None:
+            return None
+        self.amended += 1
+        return Amendment(self.amended, granted, pickle.dumps(self.plan.scenario))
 
     async def _by_the_clock(self, transport: Transport, words: Any) -> None:
         context = multiprocessing.get_context("forkserver")
@@ -340,19 +386,31 @@ class _Coordinator:
         epoch = time.monotonic_ns() + 50_000_000
         await self._tell(transport, self.topics.all, control.Begin(epoch))
         finished: set[int] = set()
+        if self.steering is not None:
+            self.steering.begin()
         while finished != self.alive:
             self._await(self.alive - finished)
+            if self.steering is not None and self.steering.wished:
+                await self._grant_wish_soon(transport, self.steering, epoch)
             word = await anext(words)
             if not isinstance(word, control.Report):
                 continue
             self.marks[word.process] = word.sequence
             self.tally.add(word.news)
+            self._saw(word.next, word.news, word.late)
             if word.crashed:
                 await self._kill(word.process)
                 await self._tell(transport, self.topics.all, control.Gone(word.process))
             elif word.grant:
                 finished.add(word.process)
             self._show(word.next)
+
+    async def _grant_wish_soon(self, transport: Transport, steering: Steering, epoch: int) -> None:
+        """Let what is wished for happen so late that all processes know of it before, most likely."""
+        wall = time.monotonic_ns() - epoch + _FOREWARNING_NS
+        amendment = self._amend(steering, int(wall / self.plan.scenario.emulation.dilation))
+        if amendment is not None:
+            await self._tell(transport, self.topics.all, control.Amend(amendment))
 
     async def _finish(self, transport: Transport, words: Any) -> None:
         """High-water marks to everybody, totals from everybody."""
@@ -368,6 +426,7 @@ class _Coordinator:
                 self.fidelity.lateness_ns += word.lateness
                 self.rejected += word.rejected
                 self.tally.add(word.news)
+                self._saw(self.plan.scenario.duration, word.news)
         self._show(self.plan.scenario.duration, last=True)
 
     async def _kill(self, process: int) -> None:
@@ -414,6 +473,11 @@ class _Coordinator:
 
     def _name(self, process: int) -> str:
         return self.places[process].name
+
+    def _saw(self, now: int, news: News, late: int | None = None) -> None:
+        """Tell whoever watches; `late` (ns) is known under the clock."""
+        if self.steering is not None:
+            self.steering.saw(now, news, self.plan.scenario.duration, late)
 
     def _show(self, now: int, last: bool = False) -> None:
         if self.observe is not None and (last or time.monotonic() - self.shown > _SHOW_EVERY_S):

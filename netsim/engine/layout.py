@@ -42,11 +42,14 @@ class Place:
     ends_with_crash: bool = False
 
 
-def places(plan: Plan) -> tuple[Place, ...]:
-    """The processes of an emulation, successors of crashing nodes last, so that incarnations follow each other."""
+def places(plan: Plan, steered: bool = False) -> tuple[Place, ...]:
+    """The processes of an emulation, successors of crashing nodes last, so that incarnations follow each other.
+
+    `steered`: who crashes when is not known from the beginning, so no process ends with a crash.
+    """
     network = plan.network
     groups = _groups(plan)
-    alone = [nodes[0] for nodes in groups if len(nodes) == 1]
+    alone = [] if steered else [nodes[0] for nodes in groups if len(nodes) == 1]
     crashes = sorted(
         (crash, node, incarnation)
         for node in alone

@@ -332,8 +332,7 @@ class Node:
         self._rows = 0
         if incarnation:
             self.uplink = plan.network.uplink(self.me, incarnation, self._store.get(_BACKLOG))
-        crash = plan.lives[self.me][incarnation][1]
-        self._until = self._loop.end if crash is None else min(crash, self._loop.end)
+        self.ends(plan.lives[self.me][incarnation][1])
         self._begin(time)
         self.rng = stream(plan.scenario.seed, "node", self.me, incarnation)
         self._row("start", detail=incarnation)
@@ -341,6 +340,11 @@ class Node:
         self.deferred.begin(self.participant)
         self.participant.start()
         self.free = time + self.elapsed
+
+    def ends(self, crash: int | None) -> int:
+        """This incarnation crashes then (ns), if it does. For how long work goes on after that, if that is news."""
+        known, self._until = self._until, self._loop.end if crash is None else min(crash, self._loop.end)
+        return 0 if known == self._until else self.free - self._until
 
     def program(self) -> Program:
         """What runs at this node, made anew."""
@@ -404,6 +408,12 @@ class Node:
         self.deferred.attend(end)
         self._begin(end)
         self._until = FOREVER
+        self._row("displaced", detail=by)
+
+    def moved(self, by: int) -> None:
+        """What has been handled here was moved by so much, all together."""
+        self.deferred.attend(self.last[0])
+        self._begin(self.last[0])
         self._row("displaced", detail=by)
 
     def displaced(self, sender: int, sequence: int, by: int) -> None:
@@ -630,18 +640,58 @@ class Loop:
     def add(self, me: int, store: Store, incarnation: int = 0, since: int = 0) -> Node:
         """Take a node in, from its `incarnation` on; what lies before `since` is another process's to tell."""
         node = self.nodes[me] = self.node(self, me, incarnation, since, store)
-        for number, (start, crash) in enumerate(self.plan.lives[me][incarnation:], incarnation):
-            if start is not None:
-                heappush(self.heap, (start, FAULT, me, 2 * number, me, number))
-            if crash is not None:
-                heappush(self.heap, (crash, FAULT, me, 2 * number + 1, me, None))
-        for number, (time, peers) in enumerate(self.plan.rewired.get(me, ())):
-            heappush(self.heap, (time, FAULT, me, number - _MOST_CHANGES, me, peers))
+        self._expect_faults(node, 0, incarnation)
         for number, fault in enumerate(self.plan.faults):
             if isinstance(fault, Freeze) and me in fault.nodes and fault.at >= since:
                 heappush(self.heap, (fault.at, FAULT, me, _MOST_CHANGES + number, me, fault))
         self._submit_next(me, since - 1)
         return node
+
+    def _expect_faults(self, node: Node, at: int, incarnation: int = 0) -> None:
+        """What happens to a node from `at` on (ns): its incarnations' starts and crashes, and other neighbours."""
+        me = node.me
+        for number, (start, crash) in enumerate(self.plan.lives[me][incarnation:], incarnation):
+            if start is not None and start >= at:
+                heappush(self.heap, (start, FAULT, me, 2 * number, me, number))
+            if crash is not None and crash >= at:
+                heappush(self.heap, (crash, FAULT, me, 2 * number + 1, me, None))
+        for number, (time, peers) in enumerate(self.plan.rewired.get(me, ())):
+            if time >= at:
+                heappush(self.heap, (time, FAULT, me, number - _MOST_CHANGES, me, peers))
+
+    def amend(self, at: int) -> int:
+        """The plan has been amended from `at` (ns) on: what was to be from then on is not, but what is so now.
+
+        By how much (ns) that comes too late, where a node has gone on beyond it: 0, unless the clock says when.
+        """
+        plan = self.plan
+        self._rules = plan.network.rules
+        if self._boxed and not self._rules.quiet:
+            self._boxed = False
+            for node in self.nodes.values():
+                node.deferred.empty()
+        stale = [entry for entry in self.heap if entry[1] == FAULT and entry[0] >= at]
+        kept = [entry for entry in self.heap if entry[1] != FAULT or entry[0] < at]
+        kept += [entry for entry in stale if isinstance(entry[5], Freeze)]
+        self.heap[:] = kept
+        heapify(self.heap)
+        late = 0
+        for node in self.nodes.values():
+            self._expect_faults(node, at)
+            late = max(late, node.last[0] - at)
+            if node.participant is not None:
+                late = max(late, node.ends(plan.lives[node.me][node.incarnation][1]))
+        return late
+
+    def too_late(self, by: int) -> None:
+        """A change came so much too late (ns), if it did: what should not have been handled is counted as moved."""
+        if by > 0:
+            next(iter(self.nodes.values())).moved(by)
+
+    @property
+    def busy(self) -> int:
+        """When all work that the nodes have begun is done (ns); of a node that is stopped, when it goes on."""
+        return max(node.free for node in self.nodes.values())
 
     def listen(self) -> None:
         """Open the receiving ends of the links, when all nodes are in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,17 +35,28 @@ class Plan:
         self.codes = {kind: code for code, kind in enumerate(kinds)}
         left_out = trace.LEFT_OUT[scenario.trace]
         self.kept = [kind not in left_out for kind in kinds]
-        given = (fault for fault in scenario.faults if not isinstance(fault, Churn))
-        self.faults: list[Fault] = [*given, *churn.crashes(scenario)]
-        crashes = _crashes(self.faults, scenario.duration)
-        self.lives = [_lives(crashes.get(node, ()), scenario.duration) for node in range(self.network.size)]
-        for name, lives in zip(self.network.names, self.lives, strict=True):
-            if len(lives) > _MOST_LIVES:
-                raise ValueError(f"{name} crashes {len(lives) - 1} times; {_MOST_LIVES - 1} are the most")
-        self.rewired = churn.rewired(scenario, self.network.peers)  # by node: (time, its peers from then on)
+        self._expect(_Failing.of(scenario, self.network))
         self.byzantine = sorted({node for item in scenario.misbehaviour for node in item.nodes})
         self.depth = self.settings.parameters.get("depth")
         self.quorum = self.protocol.quorum(len(scenario.consensus.validators), self.settings.parameters)
+
+    def amend(self, scenario: Scenario, at: int) -> None:
+        """From `at` (ns) on, what fails is what fails in `scenario`, which is otherwise the same.
+
+        Raises ValueError, and nothing has changed, where something would have been otherwise before.
+        """
+        failing = _Failing.of(scenario, self.network)
+        now = _Failing(self.faults, self.lives, self.rewired)
+        if any(now.before(node, at) != failing.before(node, at) for node in range(self.network.size)):
+            raise ValueError(f"it would change what has happened before {at / 1e9:.3f} s")
+        self.network.amend(scenario)
+        self.scenario = scenario
+        self._expect(failing)
+
+    def _expect(self, failing: _Failing) -> None:
+        self.faults = failing.faults
+        self.lives = failing.lives
+        self.rewired = failing.rewired
 
     def header(self, engine: Literal["emulate", "simulate"], fidelity: trace.Fidelity) -> trace.Header:
         """The head of this scenario's trace."""
@@ -84,6 +96,33 @@ class Plan:
             weights=list(self.network.weights) if _mines(scenario) else [],
             compute="measured" if scenario.compute.measured else "modelled",
         )
+
+
+@dataclass(frozen=True)
+class _Failing:
+    """What fails in a scenario: its faults, and what they and its churn make of each node."""
+
+    faults: list[Fault]
+    lives: list[list[Life]]
+    rewired: dict[int, list[tuple[int, churn.Peers]]]  # by node: (time, its peers from then on)
+
+    @staticmethod
+    def of(scenario: Scenario, network: Network) -> _Failing:
+        """Raises ValueError where a node crashes too often."""
+        given = (fault for fault in scenario.faults if not isinstance(fault, Churn))
+        faults: list[Fault] = [*given, *churn.crashes(scenario)]
+        crashes = _crashes(faults, scenario.duration)
+        lives = [_lives(crashes.get(node, ()), scenario.duration) for node in range(network.size)]
+        for name, its in zip(network.names, lives, strict=True):
+            if len(its) > _MOST_LIVES:
+                raise ValueError(f"{name} crashes {len(its) - 1} times; {_MOST_LIVES - 1} are the most")
+        return _Failing(faults, lives, churn.rewired(scenario, network.peers))
+
+    def before(self, node: int, at: int) -> list[tuple[int, object]]:
+        """What a node's faults have done to it before `at` (ns)."""
+        turns = [turn for life in self.lives[node] for turn in life if turn is not None and turn < at]
+        changes = [change for change in self.rewired.get(node, ()) if change[0] < at]
+        return [*((turn, None) for turn in turns), *changes]
 
 
 def _settings(scenario: Scenario) -> Settings:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 from netsim import trace
 from netsim.engine.garbage import seldom_collected
@@ -12,6 +12,7 @@ from netsim.engine.interrupt import ignore_further_interrupts
 from netsim.engine.loop import Loop, Memory
 from netsim.engine.plan import Plan
 from netsim.engine.replay import ReplayLoop
+from netsim.engine.steering import LOOK_AGAIN_S, Steering
 from netsim.engine.tally import Tally
 from netsim.engine.wave import Waves
 from netsim.node.identity import KeyedHash
@@ -32,6 +33,31 @@ class NodeFailed(Exception):
         self.trace = recorded
 
 
+def _turns(loop: Loop) -> Iterator[tuple[int, int]]:
+    """From when until when to go on at once (ns)."""
+    while (now := loop.next()) < loop.end:
+        yield now, now + _SLICE_NS
+
+
+def _steered_turns(loop: Loop, steering: Steering) -> Iterator[tuple[int, int]]:
+    """The same, but no faster than the wall, and with what is wished for in between."""
+    horizon = 0
+    steering.begin()
+    while (now := loop.next()) < loop.end:
+        while steering.wished:
+            at = steering.grant(loop.plan, max(horizon, loop.busy + 1 if steering.kills else 0))
+            if at is not None:
+                loop.amend(at)
+        limit = steering.limit(loop.end)
+        now = loop.next()
+        if now < limit:
+            horizon = min(now + _SLICE_NS, limit)
+            yield now, horizon
+        else:
+            sleep(LOOK_AGAIN_S)
+            steering.saw(now, (), loop.end)
+
+
 @seldom_collected()
 def simulate(
     plan: Plan,
@@ -39,16 +65,19 @@ def simulate(
     observe: Callable[[int, Tally], None] | None = None,
     recorded: trace.Trace | None = None,
     at_once: bool = False,
+    steering: Steering | None = None,
 ) -> trace.Trace:
     """Run a plan in virtual time. Raw rows go to files in `work`; `observe(now_ns, tally)` is called now and then.
 
     `recorded`: the trace of an earlier run of the plan, to do exactly what was done there. `at_once`: event by event,
-    without whatever is quicker and comes to the same. Ctrl-C ends it early: the trace then holds what was done until
-    then, and its fidelity is not `complete`. Raises OSError where the files cannot be written, ValueError where
-    computing is to be measured and was not, and NodeFailed.
+    without whatever is quicker and comes to the same. `steering`: what is wished for on the way, which amends the plan;
+    then everything is done at once, since what is quicker looks ahead. Ctrl-C ends it early: the trace then holds what
+    was done until then, and its fidelity is not `complete`. Raises OSError where the files cannot be written,
+    ValueError where computing is to be measured and was not, and NodeFailed.
     """
     if plan.scenario.compute.measured and recorded is None:
         raise ValueError(NOTHING_TO_MEASURE)
+    at_once = at_once or steering is not None
     recorder = trace.Recorder(work / "simulated")
     identities = KeyedHash(plan.scenario.seed)
     if recorded is not None and (len(recorded.costs) or len(recorded.displaced)):
@@ -65,11 +94,14 @@ def simulate(
     end = plan.scenario.duration
     shown = perf_counter()
     fidelity = trace.Fidelity()
+    turns = _turns(loop) if steering is None else _steered_turns(loop, steering)
     try:
-        while (now := loop.next()) < end:
-            loop.run(now + _SLICE_NS)
+        for now, horizon in turns:
+            loop.run(horizon)
             recorder.flush()
             tally.add(loop.news)
+            if steering is not None:
+                steering.saw(loop.next(), loop.news, end)
             loop.news.clear()
             if observe is not None and perf_counter() - shown > _SHOW_EVERY_S:
                 shown = perf_counter()

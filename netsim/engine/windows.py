@@ -55,6 +55,7 @@ class Windows:
         self._end = end
         self._slack = slack
         self._since = since
+        self.horizon = 0  # the furthest that was granted to anybody
         self._next = list(self._since)  # each process's next event
         self._acts = list(self._since)
         self._under_way: set[int] = set()  # who has a window and has not reported
@@ -67,19 +68,37 @@ class Windows:
         """The time that all have reached (ns)."""
         return min(self._next)
 
-    def grants(self) -> Iterator[Window]:
-        """What is to be granted now, as (process, number, horizon, marks); nothing when all have reached the end."""
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody has events left before the end."""
+        return self.now < self._end
+
+    def amend(self, at: int) -> None:
+        """At `at` (ns), which is no earlier than any horizon, something happens at every process. All have reported."""
+        assert not self._under_way
+        assert at >= self.horizon
+        for process, gone in enumerate(self._gone):
+            if not gone:
+                self._next[process] = min(self._next[process], at)
+                self._acts[process] = min(self._acts[process], at)
+
+    def grants(self, limit: int | None = None) -> Iterator[Window]:
+        """What is to be granted now, as (process, number, horizon, marks); nothing when all have reached the end.
+
+        Nothing goes on beyond the `limit`, if there is one.
+        """
+        end = self._end if limit is None else min(limit, self._end)
         horizons = (self._into + self._acts).min(axis=1).tolist()
         granted = []
-        first, waits = self._end, -1
+        first, waits = end, -1
         for process, horizon in enumerate(horizons):
             time = self._next[process]
-            if time >= self._end or process in self._under_way:
+            if time >= end or process in self._under_way:
                 continue
             if time < first:
                 first, waits = time, process
             width = horizon - time
-            if width > 0 and (width >= self._worth[process] or horizon >= self._end):
+            if width > 0 and (width >= self._worth[process] or horizon >= end):
                 granted.append(process)
         if not granted and not self._under_way and waits >= 0:
             granted.append(waits)
@@ -89,7 +108,9 @@ class Windows:
             self._owed[process] = _NEVER
             marks, self._unseen[process] = self._unseen[process], {}
             self.number += 1
-            yield process, self.number, min(horizons[process], self._next[process] + _WINDOW_NS, self._end), marks
+            horizon = min(horizons[process], self._next[process] + _WINDOW_NS, end)
+            self.horizon = max(self.horizon, horizon)
+            yield process, self.number, horizon, marks
 
     def report(self, word: Report) -> None:
         """A process has handled its window."""

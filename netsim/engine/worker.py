@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import pickle
 import signal
 import time
 import traceback
@@ -54,6 +55,7 @@ class Job:
     work: Path
     lifeline: Connection
     wrap: Wrap | None = None  # tests put a broker that loses, or a machine that is slow, in here
+    steered: bool = False  # somebody watches, and may have things fail
     board: Any = None  # clock pace: how far all processes are, in memory that they share; see `Progress`
 
 
@@ -133,6 +135,7 @@ class Worker:
         self._epoch: int | None = None
         self._gone: set[int] = set()
         self._predecessor = _predecessor(job.place, places)
+        self._amended = 0  # the last amendment's number
 
     async def run(self) -> None:
         """Until the coordinator says that the run is over, or our node has crashed."""
@@ -181,10 +184,22 @@ class Worker:
             self._epoch = order.epoch
         elif isinstance(order, control.Gone):
             self._gone.add(order.process)
+        elif isinstance(order, control.Amend):
+            self._loop.too_late(self._amend(order.amendment))
+            self._progress.expects(self._loop.next())
         elif isinstance(order, control.Ask):
             await self.say(control.Waiting(self._me, self._missing()))
         else:
             self._finish = order
+
+    def _amend(self, amendment: control.Amendment) -> int:
+        """Something else fails from now on; by how much (ns) that comes too late."""
+        if amendment.number <= self._amended:
+            self._rejected += 1  # doubled or replayed
+            return 0
+        self._amended = amendment.number
+        self._plan.amend(pickle.loads(amendment.scenario), amendment.at)  # sealed by our own run's coordinator
+        return self._loop.amend(amendment.at)
 
     def _accept(self, process: int, batch: Batch) -> bool:
         """An outbox: each message goes to those of our nodes that it is for. False: lockstep cannot go on."""
@@ -236,6 +251,8 @@ class Worker:
             await self._take(topic, data)
             if self._grant is not None and self._reached(self._grant.marks):
                 grant, self._grant = self._grant, None
+                for amendment in grant.amendments:
+                    self._amend(amendment)
                 self._loop.run(grant.horizon)
                 await self._report(grant.number, await self._send_outbox())
                 if self._crashed:
@@ -437,7 +454,12 @@ class Worker:
         news, self._loop.news = self._loop.news, []
         following = self._loop.next() if now is None else now
         acts = following if now is not None or not self._slack else earliest_act(self._loop.heap, self._slack)
-        await self.say(control.Report(self._me, grant, following, acts, self._sequence, caused, news, self._crashed))
+        busy, late = (self._loop.busy, self._lateness.since()) if self._job.steered else (0, 0)
+        await self.say(
+            control.Report(
+                self._me, grant, following, acts, self._sequence, caused, news, self._crashed, busy=busy, late=late
+            )
+        )
 
     async def _publish(self, topic: str, what: msgspec.Struct) -> None:
         await self._transport.publish(topic, self._sealed.close(topic, self._encoder.encode(what)))

@@ -66,6 +66,10 @@ class Network:
         }
         self._least = {name: access.least(profile) for name, profile in scenario.access.items()}
 
+    def amend(self, scenario: Scenario) -> None:
+        """From now on nodes are cut off from each other as `scenario` says, which is otherwise the same."""
+        self.rules = _rules(scenario)
+
     def uplink(self, node: int, incarnation: int = 0, backlog: bytes | None = None) -> Uplink:
         """A fresh sender's half of a node's access link, with the `backlog` of the incarnation before."""
         profile = self._access(node)

@@ -29,7 +29,7 @@ def html(title: str, page: str, data: Mapping[str, Any], parts: Sequence[str] = 
     scripts = [asset(name) for name in (*_SHARED, *(f"{part}.js" for part in parts), f"{page}.js")]
     scripts.append(f"netsim.begin({as_script(page)})")
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    others = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'"
+    others = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; frame-src 'self'"
     policy = f"{others}; script-src {hashes}"
     return "\n".join(
         (
