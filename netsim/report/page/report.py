@@ -12,6 +12,7 @@ from netsim.measure.dist import Dist, samples_needed
 from netsim.measure.events import Events
 from netsim.report.page.blocks import finality_tail, forks, heat_maps, latency_tail, over_time, propagation
 from netsim.report.page.document import html
+from netsim.report.page.map import document as map_document
 from netsim.report.page.part import Part, moment
 from netsim.report.page.paths import explained
 from netsim.report.page.traffic import by_type_of_message, round_trips
@@ -49,7 +50,11 @@ def page(folder: Path, trace: Trace, summary: Summary, graph: nx.Graph[Any] | No
     events = Events(trace) if causes is None else causes.events
     blocks = join(events) if causes is None else causes.blocks
     data = _first_screen(summary, text) | {"sections": _sections(trace, graph, causes, events, blocks)}
-    return html(f"{name} · netsim", "report", data)
+    parts = []
+    if graph is not None:
+        data["map"] = map_document(trace, graph, events, blocks)
+        parts.append("map")
+    return html(f"{name} · netsim", "report", data, parts)
 
 
 def _first_screen(summary: Summary, text: str) -> dict[str, Any]:
