@@ -3,7 +3,7 @@
     import netsim
 
     run = netsim.run("scenarios/greater-bay.yaml", engine="simulate", seed=1, set={"duration": "10 s"})
-    run.finality                  # a polars DataFrame; .to_pandas() is polars' own
+    run.finality                  # a polars DataFrame; .to_pandas() where pandas and pyarrow are installed
     run.plot.finality()           # a matplotlib figure
     run.explain(3)                # why block 3 took that long
 
