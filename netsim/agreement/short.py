@@ -18,6 +18,7 @@ SHORT: dict[str, list[str]] = {
         *(f"sites.{site}.nodes=1" for site in ("south-america", "asia-pacific", "japan", "australia")),
     ],
     "the-border.yaml": ["duration=4 s", "warmup=1 s", "backbone={preset: congested, time_of_day: 21:00}"],
+    "border-study.yaml": ["duration=4 s", "warmup=1 s"],
     "churn.yaml": [
         "duration=6 s",
         "warmup=1 s",
