@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from netsim.engine.plan import Plan
 from netsim.report.page.document import html
+from netsim.report.page.map import before
 from netsim.running import EngineName
+from netsim.trace import Fidelity
 
 
 def page(plan: Plan, engine: EngineName, speed: float) -> str:
@@ -25,5 +27,6 @@ def page(plan: Plan, engine: EngineName, speed: float) -> str:
             {"name": name, "site": site, "validates": node in validators}
             for node, (name, site) in enumerate(zip(network.names, network.node_sites, strict=True))
         ],
+        "map": before(plan.header(engine, Fidelity()), network.graph),
     }
-    return html(f"{scenario.name}, live", "live", data)
+    return html(f"{scenario.name}, live", "live", data, ["map"])

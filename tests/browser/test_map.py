@@ -166,9 +166,9 @@ def test_other_levels_and_no_blocks_say_so(page: Page, tmp_path: Path) -> None:
     assert "No block was proposed" in page.inner_text(".map")
     assert page.locator("[aria-label=Play]").count() == 0
     before = picture(page)  # nothing to play back, but what becomes of a node can be told as it happens
-    page.evaluate("document.querySelector('.map').map.tell(0, 'finalise')")
-    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    page.evaluate("document.querySelector('.map').map.tell(['finalise', null, null, 'down'], 0)")
     assert picture(page) != before
+    assert now(page) == "1 of 4 nodes final, 1 down."
 
 
 def test_a_thousand_nodes(page: Page, tmp_path: Path) -> None:

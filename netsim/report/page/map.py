@@ -37,6 +37,7 @@ _MARGIN = 0.16  # of the extent, around the outermost cities
 _BEYOND = 1.0  # of the extent, to each side: the land that a panel of another shape than the window shows
 _KM_PER_DEGREE = 111.2
 _NS_PER_US = 1000
+BEHIND, CUT_OFF = "behind", "cut off"  # what a node may be while a run goes on, and not yet have the newest final block
 _FLATTEST = 70  # degrees: nearer to a pole, a degree of longitude is taken as long as there
 
 _NO_MESSAGES = (
@@ -63,6 +64,20 @@ def document(
         "stages": journeys.stages,
         "blocks": [_block(journey, types, trace.header) for journey in shown],
         "notes": list(_notes(journeys, shown, len(ways))),
+    }
+
+
+def before(header: Header, graph: nx.Graph[Any]) -> dict[str, Any]:
+    """The map of a run that has yet to begin: commanded delays, and no journeys. What becomes of nodes is told later."""
+    ways = _commanded(header.sites, graph)
+    return {
+        **cities(header, graph),
+        "says": "A node that lacks a block which is final elsewhere is behind.",
+        "ways": [ways[pair] for pair in sorted(ways)[:_MOST_WAYS]],
+        "types": [],
+        "stages": [BEHIND, CUT_OFF, "finalise"],
+        "blocks": [],
+        "notes": [],
     }
 
 
@@ -158,7 +173,17 @@ def _groups(located: Mapping[int, Place]) -> list[list[int]]:
 
 def _ways(journeys: Journeys, graph: nx.Graph[Any]) -> list[dict[str, Any]]:
     """Between each two sites, both ways: the median measured delay, else the commanded one of the links there."""
-    numbers = {site: number for number, site in enumerate(journeys.header.sites)}
+    found = _commanded(journeys.header.sites, graph)
+    for way in journeys.ways():
+        measured = {"from": way.source, "to": way.target, "ms": way.median_ns / 1e6, "count": way.count}
+        found[way.source, way.target] = measured
+    most = sorted(found, key=lambda pair: (-(found[pair]["count"] or 0), pair))
+    return [found[pair] for pair in sorted(most[:_MOST_WAYS])]
+
+
+def _commanded(sites: Sequence[str], graph: nx.Graph[Any]) -> dict[tuple[int, int], dict[str, Any]]:
+    """By the two sites: the median delay of the links there, as the scenario has it."""
+    numbers = {site: number for number, site in enumerate(sites)}
     commanded: dict[tuple[int, int], list[float]] = {}
     for a, b, attributes in graph.edges(data=True):
         if "median_ms" not in attributes:
@@ -167,15 +192,11 @@ def _ways(journeys: Journeys, graph: nx.Graph[Any]) -> list[dict[str, Any]]:
         there = float(attributes["median_ms"])
         commanded.setdefault((ends[0], ends[1]), []).append(there)
         commanded.setdefault((ends[1], ends[0]), []).append(float(attributes.get("median_back_ms", there)))
-    found: dict[tuple[int, int], dict[str, Any]] = {
+    return {
         (source, target): {"from": source, "to": target, "ms": median(delays), "count": None}
         for (source, target), delays in commanded.items()
+        if -1 not in (source, target)
     }
-    for way in journeys.ways():
-        measured = {"from": way.source, "to": way.target, "ms": way.median_ns / 1e6, "count": way.count}
-        found[way.source, way.target] = measured
-    most = sorted((pair for pair in found if -1 not in pair), key=lambda pair: (-(found[pair]["count"] or 0), pair))
-    return [found[pair] for pair in sorted(most[:_MOST_WAYS])]
 
 
 def _block(journey: Journey, types: Sequence[int], header: Header) -> dict[str, Any]:

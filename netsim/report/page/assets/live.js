@@ -69,6 +69,22 @@
       end,
     );
 
+    // ---- the map: a node that lacks a block which is final elsewhere is behind
+
+    main.append(el("h2", {}, "Where it happens"));
+    const map = netsim.map(main, run.map);
+    function tellMap(down, cut) {
+      const most = Math.max(...told.finals);
+      const newest = [...blocks.values()].reduce((latest, block) => (block.proposed_s > (latest?.proposed_s ?? -1) ? block : latest), null);
+      const state = (node) => {
+        if (down.has(node)) return "down";
+        if (cut.has(node)) return "cut off";
+        if (!told.finals[node]) return null;
+        return told.finals[node] < most ? "behind" : "finalise";
+      };
+      map.tell(run.nodes.map((_, node) => state(node)), newest?.proposer);
+    }
+
     // ---- the cities, with buttons
 
     const dots = run.nodes.map(({ name }, node) =>
@@ -146,6 +162,7 @@
       cards.late.value.className = told.late_ms > LATE_MS ? "warn" : "";
       const down = new Set(told.down);
       const cut = new Set(told.cut);
+      tellMap(down, cut);
       dots.forEach((dot, node) => {
         const is = down.has(node) ? "down" : cut.has(node) ? "cut off" : "up";
         const sign = { down: "✕", "cut off": "⌿", up: "●" }[is];

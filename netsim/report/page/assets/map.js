@@ -2,9 +2,9 @@
 // A run's map, from the document that netsim/report/page/map.py writes, on a canvas.
 //
 // `netsim.map(parent, map)` puts it there: cities on their coast, links with their delay, and the journey of one block
-// after the other, to be played back. What comes back: `{element, block(number), seek(µs), tell(node, state), redraw()}`.
-// With `map.blocks` empty there is nothing to play back, but `tell` shows what becomes of nodes: "down", or the name of
-// a stage ("have", …, "finalise"), or null for a node that waits.
+// after the other, to be played back. What comes back: `{element, block(number), seek(µs), tell(states), redraw()}`.
+// With `map.blocks` empty there is nothing to play back, but `tell` shows what becomes of the nodes: each is "down", or
+// at a stage ("have", …, "finalise"), or null while it waits; and who has made the newest block.
 (() => {
   const { el, css, palette, number } = netsim;
 
@@ -252,7 +252,7 @@
     const element = el(
       "figure",
       { class: "wide map" },
-      el("figcaption", {}, el("h3", {}, "The map: how a block travels"), el("p", {}, says(map))),
+      el("figcaption", {}, el("h3", {}, map.blocks.length ? "The map: how a block travels" : "The map"), el("p", {}, says(map))),
       stage,
       map.blocks.length ? [controls, el("div", {}, about), line, legend, counts] : [line, legend],
       hover,
@@ -270,14 +270,14 @@
     let place = 0; // on the slider, 0 … 1
     let playing = false;
     let before = 0; // when the last picture was drawn, ms
-    const told = new Map(); // node → state, without a journey
-    let waiting = 0; // a picture of what was told is asked for
+    let told = []; // by node, without a journey
+    let leading = -1; // who has made the newest block, as far as was told
 
     const hidden = new Set(); // types of messages that are not drawn
 
     function says(of) {
       const measured = (of.ways ?? []).some((way) => way.count);
-      const what = of.blocks.length ? "Each dot is a message about the block, from the moment it has left its sender's uplink until its receiver takes it up; a node fills as it gets on with the block. " : "";
+      const what = of.blocks.length ? "Each dot is a message about the block, from the moment it has left its sender's uplink until its receiver takes it up; a node fills as it gets on with the block. " : of.says ? `${of.says} ` : "";
       if (of.sites.length < 2) return what;
       return `${what}The numbers on the links are median delays one way, ${measured ? "measured from uplink to receiver, over all messages of the run" : "as commanded"}.`;
     }
@@ -484,7 +484,7 @@
 
     // The last stage that a node has reached, −1 for none.
     function reached(node, time) {
-      if (!shown) return map.stages.indexOf(told.get(node) ?? "");
+      if (!shown) return map.stages.indexOf(told[node] ?? "");
       let last = -1;
       shown.block.moments.forEach((times, each) => times[node] !== null && times[node] <= time && (last = each));
       return last;
@@ -518,7 +518,7 @@
     }
 
     const traitors = new Set(map.byzantine ?? []);
-    const isDown = (node) => (shown ? shown.block.down.includes(node) : told.get(node) === "down");
+    const isDown = (node) => (shown ? shown.block.down.includes(node) : told[node] === "down");
 
     // A picture of many nodes is drawn in a few strokes: all small ones that look the same are one path.
     function drawNodes(pen, time) {
@@ -537,7 +537,7 @@
       same.forEach((nodes, each) => {
         dots(pen, nodes, each < 0 ? colours.soft : colours.text, 0.6, fill(each));
       });
-      const proposer = shown && layout.nodes[shown.block.proposer];
+      const proposer = layout.nodes[shown ? shown.block.proposer : leading];
       if (proposer) ring(pen, proposer, proposer.r + 3, colours.text, 1);
     }
 
@@ -619,6 +619,12 @@
       return `+${ms(time)}: ${what}.${flying.length ? ` Under way: ${flying.join(", ")}.` : ""}`;
     }
 
+    // "9 of 13 nodes final, 4 cut off."
+    function counted() {
+      const counts = ["finalise", ...map.stages.filter((each) => each !== "finalise"), "down"].map((each) => [each, told.filter((state) => state === each).length]);
+      return `${counts.filter(([each, count]) => count || each === "finalise").map(([each, count], place) => `${count}${place ? "" : ` of ${plural(map.nodes.length, "node")}`} ${said(each)}`).join(", ")}.`;
+    }
+
     const phrase = (each) => ({ have: "have the block", finalise: "final" })[map.stages[each]] ?? map.stages[each];
 
     const many = map.sites.length > 12;
@@ -667,8 +673,8 @@
       const items = [key((pen) => mark(pen, 8, 8, 5.5, -1), "waits"), ...map.stages.map((each, at) => key((pen) => mark(pen, 8, 8, 5.5, at), said(each)))];
       if (!shown || shown.block.down.length) items.push(key((pen) => mark(pen, 8, 8, 5.5, -1, { down: true }), "down"));
       if (traitors.size) items.push(key((pen) => mark(pen, 8, 8, 5, -1, { byzantine: true }), "Byzantine"));
+      items.push(key((pen) => { mark(pen, 8, 8, 4, -1); pen.beginPath(); pen.arc(8, 8, 7, 0, 2 * Math.PI); pen.strokeStyle = colours.text; pen.stroke(); }, "proposer"));
       if (shown) {
-        items.push(key((pen) => { mark(pen, 8, 8, 4, -1); pen.beginPath(); pen.arc(8, 8, 7, 0, 2 * Math.PI); pen.strokeStyle = colours.text; pen.stroke(); }, "proposer"));
         const used = new Set(shown.messages.map((each) => each.type));
         map.types.forEach((type, name) => {
           if (!used.has(name)) return;
@@ -800,7 +806,7 @@
       });
       if (best < 0) return void link(x, y);
       const roles = [map.validators && !map.validators.includes(best) ? "follower" : "", traitors.has(best) ? "Byzantine" : "", isDown(best) ? "down" : ""].filter(Boolean);
-      const moments = shown ? map.stages.map((each, at) => `${said(each)} ${shown.block.moments[at][best] === null ? "never" : `+${ms(shown.block.moments[at][best])}`}`) : [told.get(best) ?? "waits"];
+      const moments = shown ? map.stages.map((each, at) => `${said(each)} ${shown.block.moments[at][best] === null ? "never" : `+${ms(shown.block.moments[at][best])}`}`) : [said(told[best] ?? "waits")];
       hover.textContent = `${map.nodes[best]}${roles.length ? ` (${roles.join(", ")})` : ""}, ${map.sites[map.node_sites[best]].name}: ${moments.join(", ")}`;
     }
     canvas.addEventListener("pointermove", ask);
@@ -828,9 +834,12 @@
       redraw,
       block: (name) => map.blocks.length && block(name),
       seek: (time) => shown && at(shown.place(time)),
-      tell: (node, state) => {
-        if (!waiting) waiting = requestAnimationFrame(() => ((waiting = 0), draw())); // many are told at once
-        told.set(node, state);
+      tell: (states, proposer = -1) => {
+        if (shown || (proposer === leading && states.every((state, node) => state === (told[node] ?? null)))) return;
+        told = [...states];
+        leading = proposer;
+        line.textContent = counted();
+        draw();
       },
     };
     element.map = handles;
