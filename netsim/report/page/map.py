@@ -68,7 +68,7 @@ def document(
 
 
 def before(header: Header, graph: nx.Graph[Any]) -> dict[str, Any]:
-    """The map of a run that has yet to begin: commanded delays, and no journeys. What becomes of nodes is told later."""
+    """The map of a run that has yet to begin: commanded delays, and no journeys. It is told what becomes of nodes."""
     ways = _commanded(header.sites, graph)
     return {
         **cities(header, graph),

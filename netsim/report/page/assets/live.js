@@ -211,7 +211,7 @@
       const came = told.end;
       const good = came.exit_code === 0;
       const words = [
-        came.says || (good ? "All went well." : "Something did not go as expected."),
+        (came.says && `${came.says[0].toUpperCase()}${came.says.slice(1)}.`) || (good ? "All went well." : "Something did not go as expected."),
         came.verdict ? `Verdict: ${came.verdict}${came.twin === "skipped" ? "" : `; twin: ${came.twin}`}.` : "",
         came.finality_ms ? `Median finality: ${quantity(came.finality_ms.first, "ms")} at the first validator, ${quantity(came.finality_ms.quorum, "ms")} at a quorum, ${quantity(came.finality_ms.all, "ms")} at all.` : "",
       ];

@@ -474,6 +474,7 @@
       const ratio = canvas.width / layout.width;
       const pen = canvas.getContext("2d");
       pen.setTransform(1, 0, 0, 1, 0, 0);
+      pen.clearRect(0, 0, canvas.width, canvas.height); // between the panels there is nothing but what moves
       pen.drawImage(back, 0, 0);
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       const time = shown ? shown.time(place) : 0;
