@@ -54,7 +54,8 @@ def finality_tail(events: Events, blocks: Blocks) -> Part:
     return chart(
         "finality",
         title,
-        f"At a quorum {half_and_most(quorum)}. Read: so many blocks took at least so long.",
+        f"Until a quorum: {half_and_most(quorum)}. The height of a line is the share of the blocks that take at least "
+        "so long.",
         "lines",
         x={
             "name": "from proposal to finality",
@@ -123,7 +124,7 @@ def propagation(events: Events, blocks: Blocks) -> Part:
     reached = series[0]["points"]
     says = f"The median block is at {reached[-1][1]:.3g} % of the nodes after {milliseconds(reached[-1][0] / per_ms)}."
     if rows[-1][3] is None:
-        says += " A line that ends early: those blocks did not reach more nodes."
+        says += " A line that ends early: such blocks went to no further node; who catches up later is not counted."
     return chart(
         "propagation",
         title,
@@ -167,7 +168,7 @@ def over_time(events: Events, blocks: Blocks) -> Part:
     ]
     slowest = int(taken.argmax())
     says = (
-        f"Each block at the moment of its proposal; the slowest, at "
+        f"Each block at the moment of its proposal; the slowest until a quorum, of "
         f"{moment(int(blocks.proposed_ns[places[slowest]]))}, took {milliseconds(ms(taken[slowest]))}."
     )
     if shades:

@@ -14,17 +14,17 @@ _MOST_PATHS = 200  # blocks whose paths are walked
 _MOST_PLACES = 12
 _MOST_SENTENCES = 5
 _COLOURS = {COMPUTE: "#4b3f99", WAIT: "#bdbdbd"}  # the others have those of the palette, in their order
-_TITLES = "The slowest block", "A block that takes as long as most do", "Where the time goes", "What would help"
+_TITLES = "The slowest block", "The median block", "Where the time goes", "What would help"
 _NONE = "Critical paths"
-# What one could do about a cause; {0} is the place.
+# What one could do about a cause; {0} is the place, {way} from where to where.
 _HELP = {
-    "uplink": "more bandwidth up in {0}, or smaller messages",
+    "uplink": "more bandwidth up in {0} or smaller messages",
     "access-up": "quicker access up in {0}",
-    "backbone": "a shorter or quicker line {0}",
-    "retransmit": "fewer lost packets {0}, or larger windows",
+    "backbone": "a shorter or quicker line {way}",
+    "retransmit": "fewer lost packets {way} or larger windows",
     "access-down": "quicker access down in {0}",
-    "order": "messages {0} that do not wait for each other",
-    "downlink": "more bandwidth down in {0}, or smaller messages",
+    "order": "messages {way} that do not wait for each other",
+    "downlink": "more bandwidth down in {0} or smaller messages",
     "cpu-wait": "processors in {0} with less to do",
     "compute": "quicker signing, verifying and executing in {0}",
     "wait": "shorter intervals and timers in {0}",
@@ -70,12 +70,13 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     """Sentences on what blocks wait for, and on what the most could be saved, at most."""
     sentences = []
     for last in last_messages(header, paths)[:2]:
-        way = f"within {last.source}" if last.source == last.target else f"from {last.source} to {last.target}"
+        to = "another node there" if last.source == last.target else last.target
         sentences.append(
-            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what} {way}."
+            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what} that comes over "
+            f"the uplink of a node in {last.source} to {to}."
         )
     for entry in account(header, paths)[: _MOST_SENTENCES - len(sentences)]:
-        what = _HELP[entry.cause].format(_said(entry.place))
+        what = _HELP[entry.cause].format(entry.place, way=_way(entry.place))
         sentences.append(
             f"{percent(entry.share)} of the time goes to {MEANING[entry.cause]} ({entry.place}): {what} would save "
             f"{milliseconds(entry.mean_ns / 1e6)} of each block's finality at most."
@@ -87,8 +88,8 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     return sentences
 
 
-def _said(place: str) -> str:
-    return f"from {place.replace(' → ', ' to ')}" if " → " in place else place
+def _way(place: str) -> str:
+    return f"from {place.replace(' → ', ' to ')}" if " → " in place else f"within {place}"
 
 
 def _waterfall(header: Header, id_: str, title: str, path: CriticalPath) -> Part:
