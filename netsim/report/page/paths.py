@@ -7,7 +7,19 @@ from typing import Any
 
 from netsim.measure.account import account, last_messages
 from netsim.measure.causes import CAUSES, COMPUTE, MEANING, WAIT, Causes, CriticalPath, name
-from netsim.report.page.part import Part, chart, count, milliseconds, missing, moment, percent, short, some, words
+from netsim.report.page.part import (
+    Part,
+    chart,
+    count,
+    milliseconds,
+    missing,
+    moment,
+    percent,
+    short,
+    some,
+    unit_of_time,
+    words,
+)
 from netsim.trace import Header
 
 _MOST_PATHS = 200  # blocks whose paths are walked
@@ -72,7 +84,7 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     for last in last_messages(header, paths)[:2]:
         to = "another node there" if last.source == last.target else last.target
         sentences.append(
-            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what} that comes over "
+            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what}: it comes over "
             f"the uplink of a node in {last.source} to {to}."
         )
     for entry in account(header, paths)[: _MOST_SENTENCES - len(sentences)]:
@@ -94,14 +106,15 @@ def _way(place: str) -> str:
 
 def _waterfall(header: Header, id_: str, title: str, path: CriticalPath) -> Part:
     whole = milliseconds((path.final_ns - path.proposed_ns) / 1e6)
+    unit, per_ms = unit_of_time((path.final_ns - path.proposed_ns) / 1e6)
     rows: list[dict[str, Any]] = []
     for step in path.steps:
         source = "" if step.source is None else f"{header.nodes[step.source]} → "
         rows.append(
             {
                 "name": f"{step.what} {source}{header.nodes[step.node]}",
-                "begin": short((step.begin_ns - path.proposed_ns) / 1e6),
-                "parts": {cause: short(elapsed / 1e6) for cause, elapsed in step.parts.items()},
+                "begin": short((step.begin_ns - path.proposed_ns) / 1e6 * per_ms),
+                "parts": {cause: short(elapsed / 1e6 * per_ms) for cause, elapsed in step.parts.items()},
             }
         )
     if not rows:
@@ -113,7 +126,7 @@ def _waterfall(header: Header, id_: str, title: str, path: CriticalPath) -> Part
         f"quorum with {header.nodes[path.node]} after {whole}. Each line is the message or the work that the next one "
         "waited for.",
         "waterfall",
-        x={"name": "since the proposal", "unit": "ms"},
+        x={"name": "since the proposal", "unit": unit},
         rows=rows,
         causes=_causes({cause for row in rows for cause in row["parts"]}),
         height=110 + 26 * len(rows),
@@ -137,6 +150,7 @@ def _where(header: Header, paths: Sequence[CriticalPath], shown: str) -> Part:
         line[column.get(entry.place, len(names) - 1)] += entry.mean_ns / 1e6
     mean = sum(path.final_ns - path.proposed_ns for path in paths) / len(paths) / 1e6
     largest = entries[0]
+    unit, per_ms = unit_of_time(max(by_place.values()) / 1e6)
     return chart(
         "where",
         _TITLES[2],
@@ -146,12 +160,12 @@ def _where(header: Header, paths: Sequence[CriticalPath], shown: str) -> Part:
         across=True,
         stacked=True,
         x={"name": "place", "scale": "category", "values": names},
-        y={"name": "mean per block", "unit": "ms"},
+        y={"name": "mean per block", "unit": unit},
         series=[
             {
                 "name": cause["name"],
                 "colour": cause["colour"],
-                "points": [short(value) for value in spent[cause["name"]]],
+                "points": [short(value * per_ms) for value in spent[cause["name"]]],
             }
             for cause in _causes(set(spent))
         ],
