@@ -244,7 +244,7 @@ def forks(events: Events, blocks: Blocks) -> Part:
         says += f" Validators made different blocks final at {count(len(torn), 'height')}: agreement is violated."
     says += " Each stands above the chain, joined to the block that it builds on."
     if not all(leaf.known for leaf in drawn):
-        says += " What a block builds on is not in the trace: it is joined to the final block below."
+        says += " What a block builds on is not in the trace: it is joined to the final block below, if there is one."
     says += some(len(shown), len(beside), "blocks beside the chain")
     return chart(
         "forks",

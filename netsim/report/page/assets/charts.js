@@ -197,7 +197,7 @@
     return {
       grid: { left: 110, right: 20, top: 16, bottom: 110 + slant },
       xAxis: { ...across, nameGap: 30 + slant, axisLabel: { ...across.axisLabel, ...(slant ? { interval: 0, rotate: 40, width: 80, overflow: "truncate" } : {}) } },
-      yAxis: { ...down, nameGap: 90, inverse: true, axisLabel: { ...down.axisLabel, width: 96, overflow: "truncate" } },
+      yAxis: { ...down, nameGap: 90, inverse: true, axisLabel: { ...down.axisLabel, width: 102, overflow: "truncate" } },
       visualMap: {
         min: least,
         max: most,
