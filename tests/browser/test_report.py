@@ -173,7 +173,7 @@ def test_names_are_text_whatever_they_hold(runs: Any, opened: Open, tmp_path: Pa
         recorded.header,
         name=HOSTILE,
         nodes=[f"{HOSTILE}{number}" for number in range(len(recorded.header.nodes))],
-        sites=[f"{HOSTILE}{site}" for site in recorded.header.sites],
+        sites=[f"{HOSTILE}{site}{'x' * 100}" for site in recorded.header.sites],
         messages={tag: f"{HOSTILE}{text}" for tag, text in recorded.header.messages.items()},
         faults=[msgspec.structs.replace(fault, says=HOSTILE) for fault in recorded.header.faults],
     )
@@ -185,6 +185,7 @@ def test_names_are_text_whatever_they_hold(runs: Any, opened: Open, tmp_path: Pa
         canvas.hover()  # what a tooltip says is a name, too
     for summary in page.locator("summary").all():
         summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.title() == f"{HOSTILE} · netsim"
     assert HOSTILE in page.locator("h1").inner_text()
     assert HOSTILE in page.locator("header p").first.inner_text()
