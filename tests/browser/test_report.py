@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +116,23 @@ def test_the_first_screen_answers_the_question(runs: Any, opened: Open) -> None:
     assert page.locator(".cards").bounding_box()["y"] < 720  # type: ignore[index]
 
 
+def test_headings_come_in_order_and_every_control_has_a_name(runs: Any, opened: Open) -> None:
+    page = opened(runs["voted"][0] / report.NAME)
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map((each) => Number(each.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    unnamed = "[...document.querySelectorAll('button, select, input')].filter((each) => !each.ariaLabel"
+    assert page.evaluate(f"{unnamed} && !each.textContent.trim() && !each.labels.length).length") == 0
+
+
+def test_no_cell_of_a_download_is_a_formula(runs: Any, opened: Open) -> None:
+    page = opened(runs["mined"][0] / report.NAME)
+    signs = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"]
+    written = page.evaluate("(cells) => netsim.csv(['=head'], cells.map((cell) => [cell, -2.5]))", signs)
+    rows = list(csv.reader(io.StringIO(written, newline="")))
+    assert rows == [["'=head"], *([f"'{sign}", "-2.5"] for sign in signs)]
+
+
 def test_what_a_trace_does_not_hold_is_said_in_one_line(runs: Any, opened: Open) -> None:
     page = opened(runs["mined"][0] / report.NAME)
     said = page.locator(".missing").all_inner_texts()
@@ -153,7 +173,7 @@ def test_names_are_text_whatever_they_hold(runs: Any, opened: Open, tmp_path: Pa
         recorded.header,
         name=HOSTILE,
         nodes=[f"{HOSTILE}{number}" for number in range(len(recorded.header.nodes))],
-        sites=[f"{HOSTILE}{site}" for site in recorded.header.sites],
+        sites=[f"{HOSTILE}{site}{'x' * 100}" for site in recorded.header.sites],
         messages={tag: f"{HOSTILE}{text}" for tag, text in recorded.header.messages.items()},
         faults=[msgspec.structs.replace(fault, says=HOSTILE) for fault in recorded.header.faults],
     )
@@ -165,6 +185,7 @@ def test_names_are_text_whatever_they_hold(runs: Any, opened: Open, tmp_path: Pa
         canvas.hover()  # what a tooltip says is a name, too
     for summary in page.locator("summary").all():
         summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.title() == f"{HOSTILE} · netsim"
     assert HOSTILE in page.locator("h1").inner_text()
     assert HOSTILE in page.locator("header p").first.inner_text()
@@ -179,7 +200,7 @@ def test_a_thousand_nodes_fit_on_a_page(opened: Open, tmp_path: Path) -> None:
     file = report.write(tmp_path, trace, summarise(trace), None)
     assert file.stat().st_size < 3_000_000
     page = opened(file)
-    assert "1000 nodes" in page.locator("header").inner_text()
+    assert "1\u202f000 nodes" in page.locator("header").inner_text()
     assert {"finality", "over-time", "propagation", "by-leader"} <= {chart["id"] for chart in draw_all(page)}
 
 

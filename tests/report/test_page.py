@@ -13,6 +13,7 @@ from netsim import catalogue
 from netsim.engine.plan import Plan
 from netsim.measure import summarise
 from netsim.report.page import report
+from netsim.report.page.part import milliseconds, size
 from netsim.running import run
 from netsim.scenario import parse
 from netsim.trace import LEFT_OUT, Level
@@ -140,8 +141,42 @@ def test_a_lost_block_stands_beside_the_chain_on_the_one_below(tmp_path: Path) -
     lost = by_height[2, "stale"]
     assert (lost["lane"], lost["proposer"]) == (1, "suzhou-1")
     assert lost["parent"] == by_height[1, "final"]["id"]
-    assert chart["says"].startswith("1 of 4 blocks (25 %) lost")
+    assert chart["says"].startswith("1 of 4 blocks lost against another at their height (25 %)")
     assert "is not in the trace" in chart["says"]
+
+
+def test_blocks_that_nobody_settled_are_forks(tmp_path: Path) -> None:
+    story = Story().decide(1, 100)
+    for block, node in ((2, 0), (3, 2)):  # a side of the network each
+        story.propose(block, 1000 + block, height=2, node=node)
+        story.finalise(block, {node: 1100.0, node + 1: 1100.0}, height=2)
+    chart = parts(story, tmp_path)["forks"]
+    assert [(block["height"], block["lane"], block["state"]) for block in chart["blocks"]] == [
+        (1, 0, "final"),
+        (2, 1, "open"),
+        (2, 2, "open"),
+    ]
+    assert "None of 3 blocks lost" in chart["says"]
+    assert "different blocks final at 1 height: agreement is violated" in chart["says"]
+    trace = story.trace()
+    shown = data_of(report.page(tmp_path, trace, summarise(trace), None))
+    assert shown["conflicts"] == "Correct nodes contradict each other at height 2."
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (milliseconds(12.34), "12.3 ms"),
+        (milliseconds(1240), "1.24 s"),
+        (milliseconds(1_050_000), "17.5 min"),
+        (milliseconds(14_000_000), "3.89 h"),
+        (size(1), "0.001 kB"),
+        (size(9_021_000), "9\u202f021 kB"),
+        (size(43_870_000_000), "43.9 GB"),
+    ],
+)
+def test_amounts_are_told_without_exponents(said: str, words: str) -> None:
+    assert said == words
 
 
 def test_messages_are_told_by_type(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ def finality_tail(events: Events, blocks: Blocks) -> Part:
     return chart(
         "finality",
         title,
-        f"At a quorum {half_and_most(quorum)}. Read: so many blocks took at least so long.",
+        f"Until a quorum: {half_and_most(quorum)}. The height of a line is the share of the blocks that take at least "
+        "so long.",
         "lines",
         x={
             "name": "from proposal to finality",
@@ -123,7 +125,7 @@ def propagation(events: Events, blocks: Blocks) -> Part:
     reached = series[0]["points"]
     says = f"The median block is at {reached[-1][1]:.3g} % of the nodes after {milliseconds(reached[-1][0] / per_ms)}."
     if rows[-1][3] is None:
-        says += " A line that ends early: those blocks did not reach more nodes."
+        says += " A line that ends early: such blocks went to no further node; who catches up later is not counted."
     return chart(
         "propagation",
         title,
@@ -167,14 +169,14 @@ def over_time(events: Events, blocks: Blocks) -> Part:
     ]
     slowest = int(taken.argmax())
     says = (
-        f"Each block at the moment of its proposal; the slowest, at "
+        f"Each block at the moment of its proposal; the slowest until a quorum, of "
         f"{moment(int(blocks.proposed_ns[places[slowest]]))}, took {milliseconds(ms(taken[slowest]))}."
     )
     if shades:
         says += f" Shaded: {count(len(shades), 'fault')}."
     waiting = int((blocks.quorum_ns == NEVER).sum())
     if waiting:
-        says += f" {count(waiting, 'further block')} did not become final."
+        says += f" {count(waiting, 'further block')} did not become final at a quorum."
     says += some(len(shown), len(places), "blocks, the slowest among them")
     marks = [{"at": short(header.warmup_ns / 1e9), "says": "end of the warm-up"}] if header.warmup_ns else []
     return chart(
@@ -210,34 +212,40 @@ def heat_maps(events: Events, blocks: Blocks) -> list[Part]:
 
 
 def forks(events: Events, blocks: Blocks) -> Part:
-    """The chain, and the blocks that stand beside it."""
+    """The chain, and the blocks that stand beside it: those that lost, and at one height several that are open."""
     title = "Forks"
     leaves = tree(events, blocks)
-    beside = [leaf for leaf in leaves if leaf.state == "stale"]
     if not leaves:
         return missing(title, "no block was proposed.")
-    if not beside:
+    heights = blocks.heights
+    many = Counter(int(heights[leaf.place]) for leaf in leaves)
+    beside = [leaf for leaf in leaves if leaf.state != "final" and many[int(heights[leaf.place])] > 1]
+    torn = _torn(blocks)
+    if not beside and not torn:
         waiting = sum(leaf.state == "open" for leaf in leaves)
         end = f"; {waiting} were still open at the end" if waiting else ""
         return missing(
             title, f"no block lost against another one: the {count(len(leaves), 'block')} are one chain{end}."
         )
     shown = beside[:_MOST_FORKED]
-    heights = blocks.heights
-    near = {int(heights[leaf.place]) + step for leaf in shown for step in (-1, 0, 1)}
+    near = torn | {int(heights[leaf.place]) + step for leaf in shown for step in (-1, 0, 1)}
     drawn = [
         leaf
         for leaf in leaves
         if leaf in shown
         or (leaf.state == "final" and (int(heights[leaf.place]) in near or len(leaves) <= _MOST_FORKED))
     ]
-    says = (
-        f"{grouped(len(beside))} of {count(len(leaves), 'block')} ({percent(len(beside) / len(leaves))}) lost against "
-        "another at their height: each stands above the chain, joined to the block that it builds on."
-    )
+    lost = sum(leaf.state == "stale" for leaf in beside)
+    says = f"{grouped(lost) if lost else 'None'} of {count(len(leaves), 'block')} lost against another at their height"
+    says += f" ({percent(lost / len(leaves))})." if lost else "."
+    if lost < len(beside):
+        says += f" {count(len(beside) - lost, 'block')} stood beside others, and none of them was final at a quorum."
+    if torn:
+        says += f" Validators made different blocks final at {count(len(torn), 'height')}: agreement is violated."
+    says += " Each stands above the chain, joined to the block that it builds on."
     if not all(leaf.known for leaf in drawn):
-        says += " What a block builds on is not in the trace: it is joined to the final block below."
-    says += some(len(shown), len(beside), "lost blocks")
+        says += " What a block builds on is not in the trace: it is joined to the final block below, if there is one."
+    says += some(len(shown), len(beside), "blocks beside the chain")
     return chart(
         "forks",
         title,
@@ -248,6 +256,12 @@ def forks(events: Events, blocks: Blocks) -> Part:
         blocks=_laned(events, blocks, drawn),
         wide=True,
     )
+
+
+def _torn(blocks: Blocks) -> set[int]:
+    """The heights at which correct validators made different blocks final."""
+    at = Counter(blocks.heights[blocks.first_ns != NEVER].tolist())
+    return {height for height, found in at.items() if found > 1}
 
 
 def _thinned(taken: Any) -> Any:
@@ -281,18 +295,19 @@ def _heat(id_: str, title: str, says: str, rows: str, leading: Leading, all_rows
 
 
 def _laned(events: Events, blocks: Blocks, drawn: list[Leaf]) -> list[dict[str, Any]]:
-    """Blocks as the chart takes them: final ones in lane 0, the others above, each in its parent's lane if free."""
+    """Blocks as the chart takes them: final ones in lane 0, all others, and a second final one, above, each in its
+    parent's lane if free."""
     lanes: dict[int, int] = {}
     taken: set[tuple[int, int]] = set()  # (height, lane)
     result = []
     for leaf in drawn:
         height = int(blocks.heights[leaf.place])
         lane = 0
-        if leaf.state != "final":
+        if leaf.state != "final" or (height, 0) in taken:
             lane = max(lanes.get(leaf.parent, 1), 1)
             while (height, lane) in taken:
                 lane += 1
-            taken.add((height, lane))
+        taken.add((height, lane))
         lanes[leaf.place] = lane
         result.append(
             {

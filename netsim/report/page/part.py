@@ -14,6 +14,9 @@ from netsim.measure.dist import Dist, samples_needed
 Part: TypeAlias = dict[str, Any]
 
 _MOST_MS, _MOST_S = 10_000, 20_000  # from here on the next unit is used
+# Durations in words: a unit, how many milliseconds it is, and up to where it is used.
+_TOLD_IN = ("ms", 1, 1000), ("s", 1e3, 600e3), ("min", 6e4, 7.2e6), ("h", 3.6e6, float("inf"))
+_SIZES = ("GB", 1e9), ("MB", 1e6)
 _WIDE = 20  # the largest over the median, from which on an axis is logarithmic
 _DIGITS = 6  # significant ones, of every number on a page
 
@@ -56,11 +59,22 @@ def scale_of(largest: float, middle: float) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """A duration in words: "12.3 ms", "1.24 s", "6.1 h"."""
+    """A duration in words: "12.3 ms", "1.24 s", "52.1 min", "6.1 h"."""
     if value is None:
         return "an unknown time"
-    unit, per_ms = unit_of_time(10 * value)
-    return f"{value * per_ms:.3g} {unit}"
+    unit, of_ms = next((unit, of_ms) for unit, of_ms, below_ms in _TOLD_IN if value < below_ms)
+    return f"{number(value / of_ms)} {unit}"
+
+
+def size(value: int) -> str:
+    """An amount of data in words: "12.3 kB", "43.9 GB"."""
+    unit, of_bytes = next(((unit, of) for unit, of in _SIZES if value >= 10 * of), ("kB", 1e3))
+    return f"{number(value / of_bytes)} {unit}"
+
+
+def number(value: float) -> str:
+    """Three significant digits, all those before the point, and never an exponent."""
+    return grouped(round(value)) if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def moment(time_ns: int) -> str:

@@ -7,24 +7,36 @@ from typing import Any
 
 from netsim.measure.account import account, last_messages
 from netsim.measure.causes import CAUSES, COMPUTE, MEANING, WAIT, Causes, CriticalPath, name
-from netsim.report.page.part import Part, chart, count, milliseconds, missing, moment, percent, short, some, words
+from netsim.report.page.part import (
+    Part,
+    chart,
+    count,
+    milliseconds,
+    missing,
+    moment,
+    percent,
+    short,
+    some,
+    unit_of_time,
+    words,
+)
 from netsim.trace import Header
 
 _MOST_PATHS = 200  # blocks whose paths are walked
 _MOST_PLACES = 12
 _MOST_SENTENCES = 5
 _COLOURS = {COMPUTE: "#4b3f99", WAIT: "#bdbdbd"}  # the others have those of the palette, in their order
-_TITLES = "The slowest block", "A block that takes as long as most do", "Where the time goes", "What would help"
+_TITLES = "The slowest block", "The median block", "Where the time goes", "What would help"
 _NONE = "Critical paths"
-# What one could do about a cause; {0} is the place.
+# What one could do about a cause; {0} is the place, {way} from where to where.
 _HELP = {
-    "uplink": "more bandwidth up in {0}, or smaller messages",
+    "uplink": "more bandwidth up in {0} or smaller messages",
     "access-up": "quicker access up in {0}",
-    "backbone": "a shorter or quicker line {0}",
-    "retransmit": "fewer lost packets {0}, or larger windows",
+    "backbone": "a shorter or quicker line {way}",
+    "retransmit": "fewer lost packets {way} or larger windows",
     "access-down": "quicker access down in {0}",
-    "order": "messages {0} that do not wait for each other",
-    "downlink": "more bandwidth down in {0}, or smaller messages",
+    "order": "messages {way} that do not wait for each other",
+    "downlink": "more bandwidth down in {0} or smaller messages",
     "cpu-wait": "processors in {0} with less to do",
     "compute": "quicker signing, verifying and executing in {0}",
     "wait": "shorter intervals and timers in {0}",
@@ -70,12 +82,13 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     """Sentences on what blocks wait for, and on what the most could be saved, at most."""
     sentences = []
     for last in last_messages(header, paths)[:2]:
-        way = f"within {last.source}" if last.source == last.target else f"from {last.source} to {last.target}"
+        to = "another node there" if last.source == last.target else last.target
         sentences.append(
-            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what} {way}."
+            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what}: it comes over "
+            f"the uplink of a node in {last.source} to {to}."
         )
     for entry in account(header, paths)[: _MOST_SENTENCES - len(sentences)]:
-        what = _HELP[entry.cause].format(_said(entry.place))
+        what = _HELP[entry.cause].format(entry.place, way=_way(entry.place))
         sentences.append(
             f"{percent(entry.share)} of the time goes to {MEANING[entry.cause]} ({entry.place}): {what} would save "
             f"{milliseconds(entry.mean_ns / 1e6)} of each block's finality at most."
@@ -87,20 +100,21 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     return sentences
 
 
-def _said(place: str) -> str:
-    return f"from {place.replace(' → ', ' to ')}" if " → " in place else place
+def _way(place: str) -> str:
+    return f"from {place.replace(' → ', ' to ')}" if " → " in place else f"within {place}"
 
 
 def _waterfall(header: Header, id_: str, title: str, path: CriticalPath) -> Part:
     whole = milliseconds((path.final_ns - path.proposed_ns) / 1e6)
+    unit, per_ms = unit_of_time((path.final_ns - path.proposed_ns) / 1e6)
     rows: list[dict[str, Any]] = []
     for step in path.steps:
         source = "" if step.source is None else f"{header.nodes[step.source]} → "
         rows.append(
             {
                 "name": f"{step.what} {source}{header.nodes[step.node]}",
-                "begin": short((step.begin_ns - path.proposed_ns) / 1e6),
-                "parts": {cause: short(elapsed / 1e6) for cause, elapsed in step.parts.items()},
+                "begin": short((step.begin_ns - path.proposed_ns) / 1e6 * per_ms),
+                "parts": {cause: short(elapsed / 1e6 * per_ms) for cause, elapsed in step.parts.items()},
             }
         )
     if not rows:
@@ -112,7 +126,7 @@ def _waterfall(header: Header, id_: str, title: str, path: CriticalPath) -> Part
         f"quorum with {header.nodes[path.node]} after {whole}. Each line is the message or the work that the next one "
         "waited for.",
         "waterfall",
-        x={"name": "since the proposal", "unit": "ms"},
+        x={"name": "since the proposal", "unit": unit},
         rows=rows,
         causes=_causes({cause for row in rows for cause in row["parts"]}),
         height=110 + 26 * len(rows),
@@ -136,6 +150,7 @@ def _where(header: Header, paths: Sequence[CriticalPath], shown: str) -> Part:
         line[column.get(entry.place, len(names) - 1)] += entry.mean_ns / 1e6
     mean = sum(path.final_ns - path.proposed_ns for path in paths) / len(paths) / 1e6
     largest = entries[0]
+    unit, per_ms = unit_of_time(max(by_place.values()) / 1e6)
     return chart(
         "where",
         _TITLES[2],
@@ -145,12 +160,12 @@ def _where(header: Header, paths: Sequence[CriticalPath], shown: str) -> Part:
         across=True,
         stacked=True,
         x={"name": "place", "scale": "category", "values": names},
-        y={"name": "mean per block", "unit": "ms"},
+        y={"name": "mean per block", "unit": unit},
         series=[
             {
                 "name": cause["name"],
                 "colour": cause["colour"],
-                "points": [short(value) for value in spent[cause["name"]]],
+                "points": [short(value * per_ms) for value in spent[cause["name"]]],
             }
             for cause in _causes(set(spent))
         ],

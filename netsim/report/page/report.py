@@ -13,7 +13,7 @@ from netsim.measure.events import Events
 from netsim.report.page.blocks import finality_tail, forks, heat_maps, latency_tail, over_time, propagation
 from netsim.report.page.document import html
 from netsim.report.page.map import document as map_document
-from netsim.report.page.part import Part, moment
+from netsim.report.page.part import Part, count, moment
 from netsim.report.page.paths import explained
 from netsim.report.page.traffic import by_type_of_message, round_trips
 from netsim.report.terminal import in_doubt, rests_on
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netsim.trace import Trace
 
 NAME = "report.html"
+_MOST_HEIGHTS = 3  # of conflicts that are named
 
 
 def write(folder: Path, trace: Trace, summary: Summary, graph: nx.Graph[Any] | None) -> Path:
@@ -72,6 +73,7 @@ def _first_screen(summary: Summary, text: str) -> dict[str, Any]:
         "doubt": in_doubt(summary),
         "blocks": summary["blocks"],
         "agreement": summary["safety"]["agreement"],
+        "conflicts": _conflicts(summary),
         "accused": [one["node"] for one in summary["safety"]["accused"]],
         "recoveries": summary["liveness"]["recoveries"],
         "stalled_ms": summary["liveness"]["stalled_ms"],
@@ -99,10 +101,20 @@ def _description(text: str) -> str:
 def _facts(summary: Summary) -> list[str]:
     nodes, validators = summary["nodes"], summary["validators"]
     verb = "emulated" if summary["engine"] == "emulate" else "simulated"
-    facts = [f"{nodes} nodes" + (f", {validators} validators" if validators != nodes else "")]
+    facts = [count(nodes, "node") + (f", {validators} validators" if validators != nodes else "")]
     facts += [f"{moment(round(summary['duration_s'] * 1e9))} {verb}", f"seed {summary['scenario']['seed']}"]
     rule = summary["finality"]["rule"]
     return facts + ([] if rule == "commit" else [f"final: {rule}"])
+
+
+def _conflicts(summary: Summary) -> str:
+    """Where agreement is violated, in a sentence; empty where it holds."""
+    found = sorted({violation["height"] for violation in summary["safety"]["violations"]})
+    if not found:
+        return ""
+    named = ", ".join(str(height) for height in found[:_MOST_HEIGHTS])
+    more = f" and {len(found) - _MOST_HEIGHTS} more" if len(found) > _MOST_HEIGHTS else ""
+    return f"Correct nodes contradict each other at height{'s' if len(found) > 1 else ''} {named}{more}."
 
 
 def _headline(dist: Dist) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def page(folder: Path, headline: Headline | None = None) -> str:
     says += [f"varied: {', '.join(factor.key for factor in grid.factors)}"] if grid.factors else []
     headings, *rows = table(points, runs)
     data = {
-        "title": f"{title}: what does each choice do to finality?",
+        "title": f"\u2068{title}\u2069: what does each choice do to finality?",  # a name of either direction stays apart
         "says": says,
         "headline": _headline(headline),
         "notes": _notes(folder, runs),

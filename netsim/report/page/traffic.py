@@ -10,7 +10,7 @@ from netsim.measure.dist import ms
 from netsim.measure.events import Events
 from netsim.measure.messages import by_type
 from netsim.measure.ways import ways
-from netsim.report.page.part import Part, chart, count, milliseconds, missing, percent, short, some, unit_of_time
+from netsim.report.page.part import Part, chart, count, milliseconds, missing, percent, short, size, some, unit_of_time
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -26,7 +26,7 @@ def by_type_of_message(events: Events) -> list[Part]:
     types = by_type(events)
     if not types:
         return [missing("Messages by type", "nothing was sent.")]
-    copies, size = sum(one["sent"] for one in types), sum(one["bytes"] for one in types)
+    copies, total = sum(one["sent"] for one in types), sum(one["bytes"] for one in types)
     most, heaviest = max(types, key=lambda one: one["sent"]), max(types, key=lambda one: one["bytes"])
     names = {"name": "type", "scale": "category", "values": [one["name"] for one in types]}
     unit, per_byte = ("MB", 1e-6) if heaviest["bytes"] >= 1e7 else ("kB", 1e-3)
@@ -53,8 +53,7 @@ def by_type_of_message(events: Events) -> list[Part]:
         chart(
             "bytes",
             "Bytes by type",
-            f"{size * per_byte:.4g} {unit} were sent; {percent(heaviest['bytes'] / max(size, 1))} of it as "
-            f"{heaviest['name']}.",
+            f"{size(total)} were sent; {percent(heaviest['bytes'] / max(total, 1))} of it as {heaviest['name']}.",
             "bars",
             across=True,
             x=names,
@@ -124,6 +123,8 @@ def _apart(commanded: NDArray[np.int64] | None, achieved: NDArray[np.int64], sit
     if not known.any():
         return ""
     off = np.where(known, np.abs(achieved - commanded), -1)
+    if not off.max():
+        return " They are just what was asked for."
     a, b = np.unravel_index(int(off.argmax()), off.shape)
     way = f"within {sites[a]}" if a == b else f"between {sites[a]} and {sites[b]}"
     return f" Farthest from what was asked for: {way}, by {milliseconds(ms(off[a, b]))}."

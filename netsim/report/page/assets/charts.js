@@ -51,8 +51,8 @@
       markArea: chart.shades?.length && {
         silent: true,
         itemStyle: { color: css("--shade") },
-        label: { color: css("--soft"), position: "insideTop", fontSize: 11 },
-        data: chart.shades.map((shade) => [{ name: shade.says, xAxis: shade.from }, { xAxis: shade.to }]),
+        label: { color: css("--text"), position: "insideTop", fontSize: 11, width: Math.min(420, innerWidth - 140), overflow: "truncate" },
+        data: chart.shades.map((shade, number) => [{ name: shade.says, xAxis: shade.from, label: { offset: [0, 14 * (number % 5)] } }, { xAxis: shade.to }]), // words of those that overlap stand below each other
       },
       markLine: chart.marks?.length && {
         silent: true,
@@ -109,8 +109,8 @@
         ...drawn.tooltip,
         formatter: ([{ dataIndex }]) => {
           const row = rows[dataIndex];
-          const parts = Object.entries(row.parts).map(([cause, length]) => `${cause}: ${netsim.quantity(length, "ms")}`);
-          return [row.name, `from ${netsim.quantity(row.begin, "ms")} on`, ...parts].join("\n");
+          const parts = Object.entries(row.parts).map(([cause, length]) => `${cause}: ${netsim.quantity(length, chart.x.unit)}`);
+          return [row.name, `from ${netsim.quantity(row.begin, chart.x.unit)} on`, ...parts].join("\n");
         },
       },
       series: [{ type: "bar", stack: "all", silent: true, itemStyle: { opacity: 0, decal: { symbol: "none" } }, data: rows.map((row) => row.begin), tooltip: { show: false } }, ...series],
@@ -126,7 +126,7 @@
     const there = new Map(chart.blocks.map((block) => [block.id, block]));
     const final = chart.blocks.filter((block) => block.state === "final").sort((a, b) => a.height - b.height);
     const ways = chart.blocks.filter((block) => block.state !== "final" && there.has(block.parent)).map((block) => [there.get(block.parent), block]);
-    const first = Math.min(...chart.blocks.filter((block) => block.state === "stale").map((block) => block.height)) - 3;
+    const first = Math.min(...chart.blocks.filter((block) => block.lane > 0).map((block) => block.height)) - 3;
     const place = (block) => [block.height, block.lane];
     const quiet = { type: "line", symbol: "none", silent: true, lineStyle: { color: css("--soft"), width: 1 }, tooltip: { show: false } };
     return {
@@ -188,11 +188,16 @@
   function heat(chart) {
     const values = chart.series[0].points.map(([, , value]) => value).filter((value) => value !== null);
     const [least, most] = [Math.min(...values), Math.max(...values)];
+    const across = axis({ ...chart.x, scale: "category" }, "x");
+    const down = axis({ ...chart.y, scale: "category" }, "y");
+    // Names that have no room beside each other stand aslant.
+    const room = (innerWidth < 1100 ? innerWidth - 190 : 400) / chart.x.values.length;
+    const slant = Math.max(...chart.x.values.map((name) => name.length)) * 7 > room ? 44 : 0;
     const few = chart.x.values.length * chart.y.values.length <= 150 && (innerWidth >= 600 || chart.x.values.length <= 4);
     return {
-      grid: { left: 110, right: 20, top: 16, bottom: 110 },
-      xAxis: axis({ ...chart.x, scale: "category" }, "x"),
-      yAxis: { ...axis({ ...chart.y, scale: "category" }, "y"), nameGap: 90, inverse: true },
+      grid: { left: 110, right: 20, top: 16, bottom: 110 + slant },
+      xAxis: { ...across, nameGap: 30 + slant, axisLabel: { ...across.axisLabel, ...(slant ? { interval: 0, rotate: 40, width: 80, overflow: "truncate" } : {}) } },
+      yAxis: { ...down, nameGap: 90, inverse: true, axisLabel: { ...down.axisLabel, width: 102, overflow: "truncate" } },
       visualMap: {
         min: least,
         max: most,
@@ -258,7 +263,7 @@
       return [["name", "parent", "what"], rows];
     }
     if (chart.kind === "chain") return [["block", "height", "state", "parent", "proposer", "proposed (s)"], chart.blocks.map((block) => [block.id, block.height, block.state, block.parent, block.proposer, block.proposed_s])];
-    if (chart.kind === "waterfall") return [["step", "from (ms)", "cause", "takes (ms)"], chart.rows.flatMap((row) => Object.entries(row.parts).map(([cause, length]) => [row.name, row.begin, cause, length]))];
+    if (chart.kind === "waterfall") return [["step", `from (${chart.x.unit})`, "cause", `takes (${chart.x.unit})`], chart.rows.flatMap((row) => Object.entries(row.parts).map(([cause, length]) => [row.name, row.begin, cause, length]))];
     if (chart.kind === "heat") return [[x, y, unit(chart.value)], chart.series[0].points.map(([column, row, value]) => [chart.x.values[column], chart.y.values[row], value])];
     if (chart.kind === "bars") return [[x, ...chart.series.map((given) => given.name)], chart.x.values.map((name, at) => [name, ...chart.series.map((given) => given.points[at])])];
     return [["series", x, y], chart.series.flatMap((given) => given.points.map(([at, value]) => [given.name, at, value]))];

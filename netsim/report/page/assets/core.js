@@ -28,9 +28,11 @@ netsim.number = (value) => {
   return String(Number(value.toPrecision(3)));
 };
 
-// With its unit, milliseconds becoming seconds where they are many.
+// With its unit, milliseconds becoming seconds, minutes and hours where they are many.
+const TOLD_IN = [[7.2e6, 3.6e6, "h"], [600e3, 6e4, "min"], [10000, 1000, "s"]];
 netsim.quantity = (value, unit) => {
-  if (unit === "ms" && Math.abs(value) >= 10000) return `${netsim.number(value / 1000)} s`;
+  const [, size, longer] = (unit === "ms" && TOLD_IN.find(([from]) => Math.abs(value) >= from)) || [];
+  if (longer) return `${netsim.number(value / size)} ${longer}`;
   return unit ? `${netsim.number(value)} ${unit}` : netsim.number(value);
 };
 
@@ -47,7 +49,7 @@ netsim.download = (name, text, type = "text/csv") => {
 netsim.csv = (columns, rows) => {
   const cell = (value) => {
     let text = value === null || value === undefined ? "" : String(value);
-    if (typeof value === "string" && /^[=+\-@\t]/.test(text)) text = `'${text}`;
+    if (typeof value === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(text)) text = `'${text}`;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
@@ -56,7 +58,7 @@ netsim.csv = (columns, rows) => {
 netsim.table = (columns, rows, caption) =>
   netsim.el(
     "div",
-    { class: "scroll", tabindex: 0 },
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": caption ?? "Table" },
     netsim.el(
       "table",
       {},

@@ -103,7 +103,8 @@
         label,
         el("select", { name: label.toLowerCase().replaceAll(" ", "-"), onchange: (event) => then(event.target.value) }, choices.map((choice) => el("option", { value: choice, selected: choice === chosen }, choice))),
       );
-    const button = (text, title, then) => el("button", { type: "button", title, "aria-label": title, onclick: then }, text);
+    // A sign is called by its title, words by themselves.
+    const button = (text, title, then) => el("button", { type: "button", title, "aria-label": text.length > 1 ? null : title, onclick: then }, text);
 
     const search = el("input", { type: "search", name: "search", placeholder: "name or site", autocomplete: "off", oninput: () => find(search.value), onkeydown: (event) => event.key === "Enter" && goTo() });
     const hits = el("output", { name: "hits" });

@@ -13,7 +13,7 @@
   const about = (dist, key) => (dist.doubtful.includes(key) ? "~" : "") + quantity(dist[key], "ms");
 
   const headline = (dist) =>
-    el("div", { class: `card${dist.name === "quorum" ? " main" : ""}` }, `final at ${dist.name === "quorum" ? "a quorum" : dist.name === "first validator" ? "the first" : "all"}`, el("b", {}, about(dist, "p50")), el("span", { class: "soft" }, `p99 ${about(dist, "p99")} · ${number(dist.count)} blocks`));
+    el("div", { class: `card${dist.name === "quorum" ? " main" : ""}` }, `final at ${dist.name === "quorum" ? "a quorum" : dist.name === "first validator" ? "the first" : "all"}`, el("b", {}, about(dist, "p50")), el("span", { class: "soft" }, `p99 ${about(dist, "p99")} · ${number(dist.count)} ${dist.count === 1 ? "block" : "blocks"}`));
 
   function verdict(data) {
     const [style, says] = VERDICTS[data.verdict.word];
@@ -34,7 +34,8 @@
   function safety(data) {
     const holds = data.agreement === "holds";
     const proven = data.accused.length ? `Contradicted themselves: ${data.accused.slice(0, 5).join(", ")}${data.accused.length > 5 ? ` and ${data.accused.length - 5} more` : ""}.` : `${number(data.blocks.finalised)} blocks final, ${number(data.blocks.open)} open, ${number(data.blocks.stale)} stale.`;
-    return el("div", { class: "card" }, "agreement", el("b", { class: holds ? "good" : "bad" }, holds ? "holds" : "violated"), el("span", { class: "soft" }, proven));
+    const words = [data.conflicts, proven].filter(Boolean).join(" ");
+    return el("div", { class: "card" }, "agreement", el("b", { class: holds ? "good" : "bad" }, holds ? "holds" : "violated"), el("span", { class: "soft" }, words));
   }
 
   function judged(data) {
@@ -45,13 +46,13 @@
       return el("tr", {}, el("td", { class: style }, shown), el("td", {}, each.key), el("td", {}, each.bound), el("td", {}, typeof each.value === "number" ? number(each.value) : each.value ?? "–"));
     });
     const table = el("div", { class: "scroll", tabindex: 0 }, el("table", {}, el("thead", {}, el("tr", {}, ["", "expected", "bound", "found"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows)));
-    return el("figure", {}, el("h3", {}, "What was expected"), table);
+    return el("figure", {}, el("h2", { class: "small" }, "What was expected"), table);
   }
 
   function recovered(data) {
     if (!data.recoveries.length) return null;
     const rows = data.recoveries.map((each) => [each.fault, each.ms === null ? "never" : quantity(each.ms, "ms")]);
-    return el("figure", {}, el("h3", {}, "Recovery from faults"), netsim.table(["fault", "a block was final again after"], rows));
+    return el("figure", {}, el("h2", { class: "small" }, "Recovery from faults"), netsim.table(["fault", "final again after"], rows));
   }
 
   function part(given, grid) {
@@ -67,7 +68,7 @@
 
   netsim.pages.report = (main, data) => {
     main.append(
-      el("header", {}, el("h1", {}, `${data.name}: when is a block final, and can you trust the number?`), data.description ? el("p", {}, data.description) : null, el("p", { class: "soft" }, data.facts.join(" · "))),
+      el("header", {}, el("h1", {}, el("bdi", {}, data.name), ": when is a block final, and can you trust the number?"), data.description ? el("p", {}, data.description) : null, el("p", { class: "soft" }, data.facts.join(" · "))),
       el("div", { class: "cards" }, data.finality.map(headline), verdict(data), expectations(data), safety(data)),
     );
     if (data.doubt) main.append(el("p", { class: "soft" }, data.doubt));
@@ -75,6 +76,7 @@
     if (tables.length) main.append(el("div", { class: "charts" }, tables));
     if (netsim.map && data.map) {
       const section = el("section", { id: "map" });
+      section.append(el("h2", {}, "How does a block travel?"));
       main.append(section);
       netsim.map(section, data.map);
     }

@@ -26,10 +26,11 @@
       return { name, points: found.map(([at, mean]) => [at, mean]), band: found.map(([at, , low, high]) => [at, low, high]) };
     });
     const held = data.factors.filter((_, number) => number !== along && number !== lines).map((factor) => `${factor.key} = ${factor.words[state.held[data.factors.indexOf(factor)]]}`);
+    const known = rows.some((row) => row.at(-1) > 1); // how many runs
     return {
       id: "curves",
       title: `${figure.name} by ${x.key}`,
-      says: `Means over seeds; the bands hold the true mean with 95 % confidence (Student's).${held.length ? ` With ${held.join(", ")}.` : ""}`,
+      says: `${known ? "Means over seeds; the bands hold the true mean with 95 % confidence (Student's)." : "One run each: how far chance moves them is not known."}${held.length ? ` With ${held.join(", ")}.` : ""}`,
       kind: "lines",
       height: 420,
       x: { name: x.key, unit: x.unit, ...(x.numbers ? {} : { scale: "category", values: x.words }) },
