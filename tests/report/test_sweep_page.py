@@ -89,6 +89,7 @@ def test_a_table_for_a_paper(tmp_path: Path) -> None:
     assert latex(["a", "b"], [["x_1", "1.0 ± 0.2"]], caption="50 % of\nit") == (
         "% 50 % of it\n"
         "% \\usepackage{booktabs}\n"
+        "% \\usepackage[T1]{fontenc}\n"
         "\\begin{tabular}{lr}\n"
         "\\toprule\n"
         "a & b \\\\\n"
@@ -98,6 +99,11 @@ def test_a_table_for_a_paper(tmp_path: Path) -> None:
         "\\end{tabular}\n"
     )
     assert escaped("\\input{x} $5 & 10 %") == "\\textbackslash{}input\\{x\\} \\$5 \\& 10 \\%"
+    assert escaped("~^#{}<|>") == (
+        "\\textasciitilde{}\\textasciicircum{}\\#\\{\\}\\textless{}\\textbar{}\\textgreater{}"
+    )
+    assert escaped("a--b ≥ 2 µs") == "a-{}-b $\\geq$ 2 \\textmu{}s"  # -- would be one longer dash
+    assert escaped("[1 ms, 2 ms]") == "{[}1 ms, 2 ms]"  # \\\\ [ at the row's end would begin a length
     table = as_latex(*read(swept(tmp_path)))
     assert "600 /s & one & 2051.0 $\\pm$ 1.2 &" in table
     assert comparison_as_latex(*both(tmp_path)[:2]).count("\\toprule") == 10
