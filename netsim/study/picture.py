@@ -142,10 +142,7 @@ def _causes(axes: Axes, study: Study, city: str) -> None:
             edgecolor=_PAPER, error_kw={"elinewidth": 1, "ecolor": _INK},
             label=called(protocol),
         )  # fmt: skip
-    ends = [
-        f"{'Suzhou ' if factor == PLACE else ''}{brief(start)} → {brief(end)}"
-        for factor, start, end in steps(study.words).values()
-    ]
+    ends = [f"{brief(start)} → {brief(end)}" for _, start, end in steps(study.words).values()]
     axes.set_xticks(range(len(found)), [f"{name}\n{words}" for name, words in zip(found, ends, strict=True)])
     axes.axhline(0, color=_SOFT, linewidth=0.8)
     _plain(axes)
