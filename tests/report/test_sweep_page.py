@@ -59,6 +59,16 @@ def test_what_each_choice_adds_is_averaged_over_the_rest(tmp_path: Path) -> None
     assert "interactions" in charts["effects"]["says"]
 
 
+def test_a_point_whose_runs_failed_is_said_to_be_why_nothing_is_averaged(tmp_path: Path) -> None:
+    folder = swept(tmp_path, seeds=1)
+    kept = [line for line in (folder / "runs.jsonl").read_text("utf-8").splitlines() if '"point":3' not in line]
+    (folder / "runs.jsonl").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    data = data_of(page(folder))
+    assert "effects" not in {chart["id"] for chart in data["charts"]}
+    assert data["notes"][-1].endswith("every combination: 1 point without a figure of finality")
+    assert "one seed, so no intervals" in data["latex"]
+
+
 def test_a_headline_comes_before_all_else(tmp_path: Path) -> None:
     found = data_of(page(swept(tmp_path), Headline(["It is so."], "<svg/>", "A study")))["headline"]
     assert found == {"sentences": ["It is so."], "picture": "data:image/svg+xml;base64,PHN2Zy8+", "title": "A study"}

@@ -8,6 +8,16 @@
     return el("label", { class: "choice" }, `${label} `, select);
   };
 
+  // What the lines and bands of rows, each with its number of runs last, are made of.
+  function restsOn(rows) {
+    const runs = rows.map((row) => row[row.length - 1]);
+    if (!runs.length) return "No run has this figure.";
+    const least = Math.min(...runs);
+    const most = Math.max(...runs);
+    if (most === 1) return "One run each, so that nothing is known of how far they vary.";
+    return `Means over ${least === most ? most : `${least} to ${most}`} seeds; the bands hold the true mean with 95 % confidence (Student's).`;
+  }
+
   // The chart of what is chosen: a line for each value of one key over the values of another, the rest held.
   function curves(data, state) {
     const figure = data.figures[state.figure];
@@ -29,7 +39,7 @@
     return {
       id: "curves",
       title: `${figure.name} by ${x.key}`,
-      says: `Means over seeds; the bands hold the true mean with 95 % confidence (Student's).${held.length ? ` With ${held.join(", ")}.` : ""}`,
+      says: `${restsOn(rows)}${held.length ? ` With ${held.join(", ")}.` : ""}`,
       kind: "lines",
       height: 420,
       x: { name: x.key, unit: x.unit, ...(x.numbers ? {} : { scale: "category", values: x.words }) },
