@@ -304,7 +304,8 @@ def sweep(
             typer.echo(f"{len(failed)} of {len(runs)} runs failed; to try them again: --out {folder.path}", err=True)
         _report_sweep(folder.path, latex)
         count = len({run.seed for run in runs})
-        typer.echo(f"Means over {count} seeds ± 95 % intervals; every run is in {folder.path / 'results.csv'}")
+        means = f"Means over {count} seeds ± 95 % intervals" if count > 1 else "One seed, so no intervals"
+        typer.echo(f"{means}; every run is in {folder.path / 'results.csv'}")
         raise typer.Exit(max(codes + [run.exit_code for run in runs]))
 
 

@@ -201,6 +201,15 @@ def test_the_table_says_what_each_point_came_to(file: Path) -> None:
     ]
 
 
+def test_of_a_run_that_failed_the_table_claims_nothing(file: Path) -> None:
+    lost = [Run(1, seed, {}, exit_code=4, failure="no memory") for seed in (1, 2)]
+    with opened(file, file.parent / "out") as folder:
+        *_, row = table(folder.points, [run(0, 1), *lost])
+        assert row == ["20 ms", "–", "–", "–", "–", "–"]
+        *_, row = table(folder.points, [run(1, 1, **{"safety.agreement": "violated"}), lost[1]])
+        assert row[-1] == "violated"  # by all that came to their end
+
+
 def test_every_run_is_a_line_and_every_point_a_scenario(file: Path, tmp_path: Path) -> None:
     found = swept(file)
     with opened(file, tmp_path / "out") as folder:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Transactions(TypedDict):
-    """Counts and throughput are None at trace level `summary`, which does not hold transactions."""
+    """`submitted` and `finalised` count what was due after the warm-up, `throughput_tps` what became final after it.
+
+    All three are None at trace level `summary`, which does not hold transactions.
+    """
 
     submitted: int | None
     finalised: int | None
@@ -26,7 +29,7 @@ class Transactions(TypedDict):
 
 @dataclass(frozen=True)
 class Followed:
-    """The transactions that were due after the warm-up, by origin and number: one place of each array for each.
+    """Transactions, by origin and number: one place of each array for each.
 
     `block` is an index into `Blocks`: which final block includes it, the one that was final first at its origin where
     several do; −1 where none does. `final_ns` is when that block was final at the origin; NEVER where it was not.
@@ -45,6 +48,11 @@ class Followed:
         latency: NDArray[np.int64] = self.final_ns[seen] - self.due_ns[seen]
         return latency
 
+    def since(self, due_ns: int) -> Followed:
+        """Those that were due at that time or later."""
+        kept = self.due_ns >= due_ns
+        return Followed(self.origin[kept], self.number[kept], self.due_ns[kept], self.block[kept], self.final_ns[kept])
+
 
 def transactions(events: Events, blocks: Blocks) -> Transactions:
     """Measure the transactions that were due after the warm-up.
@@ -52,18 +60,23 @@ def transactions(events: Events, blocks: Blocks) -> Transactions:
     One is finalised when a block that includes it is final at a quorum. Its latency runs from when it was due, not
     from when an overloaded client got round to it, to when that block is final at the node where it was submitted; a
     transaction whose node never learnt of it counts as finalised and has no latency.
+
+    Throughput is of those that became final at a quorum after the warm-up, whenever they were due: under more load than
+    a network bears, what waited at the end of the warm-up comes first, and is final all the same.
     """
     header = events.header
     if header.level == "summary":
         return Transactions(submitted=None, finalised=None, throughput_tps=None, latency_ms=dist_ms(np.zeros(0, int)))
 
-    found = follow(events, blocks)
+    everything = _follow_all(events, blocks)
+    found = everything.since(header.warmup_ns)
     finalised = int((found.block >= 0).sum())
+    became_final = int((blocks.quorum_ns[everything.block[everything.block >= 0]] >= header.warmup_ns).sum())
     seconds = (header.duration_ns - header.warmup_ns) / 1e9
     return Transactions(
         submitted=len(found.number),
         finalised=finalised,
-        throughput_tps=finalised / seconds if seconds > 0 else None,
+        throughput_tps=became_final / seconds if seconds > 0 else None,
         latency_ms=dist_ms(found.latency_ns),
     )
 
@@ -74,9 +87,12 @@ def latencies(events: Events, blocks: Blocks) -> NDArray[np.int64]:
 
 
 def follow(events: Events, blocks: Blocks) -> Followed:
-    """What became of each transaction; nothing is known of any at trace level `summary`."""
+    """What became of each transaction that was due after the warm-up; nothing is known at trace level `summary`."""
+    return _follow_all(events, blocks).since(events.header.warmup_ns)
+
+
+def _follow_all(events: Events, blocks: Blocks) -> Followed:
     submitted = events.of("submit")
-    submitted = submitted[submitted[:, DETAIL] >= events.header.warmup_ns]
     due_ns, origin, number = submitted[:, DETAIL], submitted[:, NODE], submitted[:, HEIGHT]
     stride = int(number.max(initial=0)) + 1  # (origin, number) as one integer: numbers stay far below 2^63 / nodes
     keys, firsts = np.unique(origin * stride + number, return_index=True)

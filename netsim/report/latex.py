@@ -11,11 +11,22 @@ _ESCAPED = {
     "^": "\\textasciicircum{}",
     "<": "\\textless{}",
     ">": "\\textgreater{}",
+    "|": "\\textbar{}",
+    '"': "\\textquotedbl{}",
     "±": "$\\pm$",
     "−": "$-$",
     "–": "--",
     "→": "$\\to$",
+    "≥": "$\\geq$",
+    "≤": "$\\leq$",
+    "×": "$\\times$",
+    "µ": "\\textmu{}",
+    "μ": "\\textmu{}",
+    "…": "\\ldots{}",
 }
+_LIGATURES = ("--", "``", "''", ",,", "!`", "?`")  # TeX makes one letter of these: a dash, a quotation mark, ¡
+# T1 has a straight quotation mark; pdfTeX knows the letters of Europe, and XeTeX or LuaTeX what their fonts have.
+_PREAMBLE = ("% \\usepackage{booktabs}", "% \\usepackage[T1]{fontenc}")
 
 
 def latex(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1, caption: str = "") -> str:
@@ -26,7 +37,7 @@ def latex(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1,
     above = [f"% {' '.join(caption.split())}"] if caption else []
     lines = [
         *above,
-        "% \\usepackage{booktabs}",
+        *_PREAMBLE,
         f"\\begin{{tabular}}{{{'l' * left}{'r' * (len(headings) - left)}}}",
         "\\toprule",
         _row(headings),
@@ -43,5 +54,12 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return "".join(_ESCAPED.get(letter, letter) for letter in " ".join(text.split()))
+    """Text as LaTeX prints it, at the beginning of a row too."""
+    words = " ".join(text.split())
+    letters = [_ESCAPED.get(letter, letter) for letter in words]
+    for at in range(1, len(words)):
+        if words[at - 1 : at + 1] in _LIGATURES:
+            letters[at] = f"{{}}{letters[at]}"
+    if words[:1] in ("[", "*"):  # after \\ these would begin a length, or forbid a new page
+        letters[0] = f"{{{words[0]}}}"
+    return "".join(letters)

@@ -36,6 +36,11 @@ def called(word: str) -> str:
     return NAMES.get(word, word)
 
 
+def brief(word: str) -> str:
+    """An alternative where there is no room for a name: its own word, and the radio's as elsewhere."""
+    return called(word) if word.startswith("5g") else word
+
+
 def sentences(study: Study, check: str = "") -> list[str]:
     """What the border, the distance, the radio and the protocol do, and how much of the whole each is.
 
@@ -63,7 +68,10 @@ def _border(study: Study) -> str:
     found = _cities([_mean(study.mean(in_city(city), {BORDER: first})) for city in CITIES])
     adds = [f"{called(other)} adds {_added(study, BORDER, first, other, {})}" for other in others]
     where = f"on {access}, with Suzhou {study.base(PLACE)} of the quorum and over {called(first)}"
-    return f"The border: {where}, the median block of {protocol} is final after {found}; {_listed(adds, '; ')}."
+    over = f"mean over {study.seeds} seeds" if study.seeds > 1 else "one seed"
+    return (
+        f"The border: {where}, the median block of {protocol} is final after {found} ({over}); {_listed(adds, '; ')}."
+    )
 
 
 def _distance(study: Study) -> str:
@@ -91,7 +99,7 @@ def _protocols(study: Study) -> str:
             for factor, start, end in steps(study.words).values()
         ]
         parts.append(f"{called(protocol)} {' / '.join(costs)}")
-    names = [f"the {name} ({start} → {end})" for name, (_, start, end) in steps(study.words).items()]
+    names = [f"the {name} ({brief(start)} → {brief(end)})" for name, (_, start, end) in steps(study.words).items()]
     asked = f"at the quorum {_listed(names, ', ')} add, each alone, in ms"
     return f"The protocol, which decides how often they are paid: {asked}, {_listed(parts, '; ')}."
 

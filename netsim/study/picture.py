@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.study.findings import called, steps
+from netsim.study.findings import brief, called, steps
 from netsim.study.results import ACCESS, BORDER, CITIES, PLACE, PROTOCOL, Study, in_city
 
 if TYPE_CHECKING:
@@ -52,9 +52,17 @@ def draw(study: Study, path: Path) -> None:
         _legend(parts[0], _keys(study))
         _legend(parts[1], grid[1][0].get_legend_handles_labels()[0])
         title = "What the border, the distance and the radio do to finality"
-        figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+        figure.suptitle(f"{title}\n", fontsize=13, fontweight="bold", x=0.01, ha="left")
+        figure.text(0.01, 0.955, about(study), fontsize=9, color=_SOFT, va="center")
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else {"Software": None}
         figure.savefig(path, dpi=_DPI, metadata=metadata)
+
+
+def about(study: Study) -> str:
+    """What the picture's figures are, what their bars rest on, and what stays as it is where one cause changes."""
+    seeds = f"Means over {study.seeds} seeds, whiskers: 95 % intervals (Student)" if study.seeds > 1 else "One seed"
+    rest = f"{study.base(BORDER)} border, {called(study.base(ACCESS))}, Suzhou {study.base(PLACE)} of the quorum"
+    return f"{seeds}. Below, each cause by itself; all else as here: {rest}."
 
 
 def levels(study: Study, city: str) -> list[dict[str, Any]]:
@@ -134,7 +142,7 @@ def _causes(axes: Axes, study: Study, city: str) -> None:
             edgecolor=_PAPER, error_kw={"elinewidth": 1, "ecolor": _INK},
             label=called(protocol),
         )  # fmt: skip
-    ends = [f"{start} → {end}" for _, start, end in steps(study.words).values()]
+    ends = [f"{brief(start)} → {brief(end)}" for _, start, end in steps(study.words).values()]
     axes.set_xticks(range(len(found)), [f"{name}\n{words}" for name, words in zip(found, ends, strict=True)])
     axes.axhline(0, color=_SOFT, linewidth=0.8)
     _plain(axes)

@@ -39,6 +39,11 @@ class Study:
         """What a factor is where others vary."""
         return BASE[factor] if BASE[factor] in self.words[factor] else self.words[factor][0]
 
+    @property
+    def seeds(self) -> int:
+        """How many runs each point has, at least: what the intervals rest on."""
+        return min(len(sample.runs) for sample in self.samples.values())
+
     def at(self, chosen: Mapping[str, str]) -> Sample:
         """The runs of a point: what is not chosen is as in the base."""
         return self.samples[tuple(chosen.get(factor) or self.base(factor) for factor in FACTORS)]

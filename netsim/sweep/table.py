@@ -176,10 +176,11 @@ def table(points: Sequence[Recorded], runs: Sequence[Run]) -> Iterator[list[str]
         own = [run for run in runs if run.point == number]
         shown = (_shown([run.figures.get(key) for run in own], digits) for _, key, digits in SHOWN)
         row = [*point.values.values(), *shown]
-        violated = sum(run.figures.get("safety.agreement") == "violated" for run in own)
-        row.append(_counted(violated, len(own), "holds", "violated"))
+        ended = [run for run in own if not run.failure]  # nothing is known of the others
+        violated = sum(run.figures.get("safety.agreement") == "violated" for run in ended)
+        row.append(_counted(violated, len(ended), "holds", "violated"))
         if expecting:
-            row.append(_counted(sum(run.expectations_failed > 0 for run in own), len(own), "passed", "failed"))
+            row.append(_counted(sum(run.expectations_failed > 0 for run in ended), len(ended), "passed", "failed"))
         yield row
 
 
@@ -192,4 +193,6 @@ def _shown(values: Sequence[float | None], digits: int) -> str:
 
 
 def _counted(wrong: int, runs: int, good: str, bad: str) -> str:
+    if not runs:
+        return "–"
     return good if not wrong else bad if wrong == runs else f"{bad} in {wrong} of {runs}"

@@ -61,10 +61,13 @@ def test_an_origin_that_never_learns_of_the_block_gives_no_latency() -> None:
     assert (figures["finalised"], figures["latency_ms"]["count"]) == (1, 0)
 
 
-def test_the_warm_up_is_left_out_by_due_time_and_throughput_is_over_the_rest() -> None:
+def test_the_warm_up_is_left_out_by_due_time_and_throughput_is_what_became_final_after_it() -> None:
     story = Story(warmup_ns=ns(5000)).submit(0, WINDOW, due=4999, later=50).submit(0, WINDOW + 1, due=5000)
     figures = story.include(1, 0, WINDOW, 2).decide(1, 5100).summary()["transactions"]
-    assert (figures["submitted"], figures["finalised"], figures["throughput_tps"]) == (1, 1, 0.2)
+    assert (figures["submitted"], figures["finalised"], figures["throughput_tps"]) == (1, 1, 0.4)
+    story = Story(warmup_ns=ns(5000)).submit(0, WINDOW, due=10).submit(0, WINDOW + 1, due=5000)
+    figures = story.include(1, 0, WINDOW, 1).decide(1, 100).summary()["transactions"]
+    assert (figures["submitted"], figures["finalised"], figures["throughput_tps"]) == (1, 0, 0.0)
 
 
 def test_a_summary_trace_holds_no_transactions_and_says_so() -> None:

@@ -59,6 +59,16 @@ def test_what_each_choice_adds_is_averaged_over_the_rest(tmp_path: Path) -> None
     assert "interactions" in charts["effects"]["says"]
 
 
+def test_a_point_whose_runs_failed_is_said_to_be_why_nothing_is_averaged(tmp_path: Path) -> None:
+    folder = swept(tmp_path, seeds=1)
+    kept = [line for line in (folder / "runs.jsonl").read_text("utf-8").splitlines() if '"point":3' not in line]
+    (folder / "runs.jsonl").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    data = data_of(page(folder))
+    assert "effects" not in {chart["id"] for chart in data["charts"]}
+    assert data["notes"][-1].endswith("every combination: 1 point without a figure of finality")
+    assert "one seed, so no intervals" in data["latex"]
+
+
 def test_a_headline_comes_before_all_else(tmp_path: Path) -> None:
     found = data_of(page(swept(tmp_path), Headline(["It is so."], "<svg/>", "A study")))["headline"]
     assert found == {"sentences": ["It is so."], "picture": "data:image/svg+xml;base64,PHN2Zy8+", "title": "A study"}
@@ -89,6 +99,7 @@ def test_a_table_for_a_paper(tmp_path: Path) -> None:
     assert latex(["a", "b"], [["x_1", "1.0 ± 0.2"]], caption="50 % of\nit") == (
         "% 50 % of it\n"
         "% \\usepackage{booktabs}\n"
+        "% \\usepackage[T1]{fontenc}\n"
         "\\begin{tabular}{lr}\n"
         "\\toprule\n"
         "a & b \\\\\n"
@@ -98,6 +109,11 @@ def test_a_table_for_a_paper(tmp_path: Path) -> None:
         "\\end{tabular}\n"
     )
     assert escaped("\\input{x} $5 & 10 %") == "\\textbackslash{}input\\{x\\} \\$5 \\& 10 \\%"
+    assert escaped("~^#{}<|>") == (
+        "\\textasciitilde{}\\textasciicircum{}\\#\\{\\}\\textless{}\\textbar{}\\textgreater{}"
+    )
+    assert escaped("a--b ≥ 2 µs") == "a-{}-b $\\geq$ 2 \\textmu{}s"  # -- would be one longer dash
+    assert escaped("[1 ms, 2 ms]") == "{[}1 ms, 2 ms]"  # \\\\ [ at the row's end would begin a length
     table = as_latex(*read(swept(tmp_path)))
     assert "600 /s & one & 2051.0 $\\pm$ 1.2 &" in table
     assert comparison_as_latex(*both(tmp_path)[:2]).count("\\toprule") == 10

@@ -19,8 +19,8 @@ def test_the_sentences_are_worked_out_from_the_runs() -> None:
     # the interval of the level alone is wide: two seeds a millisecond apart, Student's 12.7 standard errors
     assert border == (
         "The border: on fibre, with Suzhou out of the quorum and over leased lines, the median block of PBFT is final "
-        "after 10.0 ± 6.4 ms in Shenzhen, 11.0 ± 6.4 ms in Hong Kong and 12.0 ± 6.4 ms in Suzhou; the public Internet "
-        "adds 4.0 ms in Shenzhen, 4.0 ms in Hong Kong and 4.0 ms in Suzhou."
+        "after 10.0 ± 6.4 ms in Shenzhen, 11.0 ± 6.4 ms in Hong Kong and 12.0 ± 6.4 ms in Suzhou (mean over 2 seeds); "
+        "the public Internet adds 4.0 ms in Shenzhen, 4.0 ms in Hong Kong and 4.0 ms in Suzhou."
     )
     assert distance.endswith(
         "adds over the public Internet 30.0 ms in Shenzhen, 30.0 ms in Hong Kong and 30.0 ms in Suzhou."

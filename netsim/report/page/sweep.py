@@ -107,7 +107,7 @@ def page(folder: Path, headline: Headline | None = None) -> str:
         "title": f"\u2068{title}\u2069: what does each choice do to finality?",  # a name of either direction stays apart
         "says": says,
         "headline": _headline(headline),
-        "notes": _notes(folder, runs),
+        "notes": [*_notes(folder, runs), *_without_effects(grid)],
         "charts": [*_effects(grid), *_load(grid)],
         "explore": _explore(grid),
         "tables": [{"title": "Every point", "columns": headings, "rows": rows, "open": True}],
@@ -120,7 +120,9 @@ def page(folder: Path, headline: Headline | None = None) -> str:
 def as_latex(title: str, points: Sequence[Recorded], runs: Sequence[Run]) -> str:
     """The table of a sweep for a paper."""
     headings, *rows = table(points, runs)
-    caption = f"netsim sweep {title}: means over {len({run.seed for run in runs})} seeds, 95 % intervals (Student)"
+    seeds = len({run.seed for run in runs})
+    rests_on = f"means over {seeds} seeds, 95 % intervals (Student)" if seeds > 1 else "one seed, so no intervals"
+    caption = f"netsim sweep {title}: {rests_on}"
     return latex(headings, rows, left=len(points[0].values), caption=caption)
 
 
@@ -300,6 +302,15 @@ def _effects(grid: _Grid) -> list[dict[str, Any]]:
             "rows": rows,
         }
     ]
+
+
+def _without_effects(grid: _Grid) -> list[str]:
+    """Why there is no chart of what each choice adds, where there is something to choose."""
+    empty = sum(not sample.of(QUORUM) for sample in grid.samples.values())
+    if not grid.factors or not empty:
+        return []
+    what = f"{_count(empty, 'point')} without a figure of finality"
+    return [f"What each choice adds on average is not drawn, as it takes every combination: {what}"]
 
 
 def _ends(middle: float, half: float | None) -> list[float | None]:

@@ -8,6 +8,16 @@
     return el("label", { class: "choice" }, `${label} `, select);
   };
 
+  // What the lines and bands of rows, each with its number of runs last, are made of.
+  function restsOn(rows) {
+    const runs = rows.map((row) => row[row.length - 1]);
+    if (!runs.length) return "No run has this figure.";
+    const least = Math.min(...runs);
+    const most = Math.max(...runs);
+    if (most === 1) return "One run each, so that nothing is known of how far they vary.";
+    return `Means over ${least === most ? most : `${least} to ${most}`} seeds; the bands hold the true mean with 95 % confidence (Student's).`;
+  }
+
   // The chart of what is chosen: a line for each value of one key over the values of another, the rest held.
   function curves(data, state) {
     const figure = data.figures[state.figure];
@@ -26,11 +36,10 @@
       return { name, points: found.map(([at, mean]) => [at, mean]), band: found.map(([at, , low, high]) => [at, low, high]) };
     });
     const held = data.factors.filter((_, number) => number !== along && number !== lines).map((factor) => `${factor.key} = ${factor.words[state.held[data.factors.indexOf(factor)]]}`);
-    const known = rows.some((row) => row.at(-1) > 1); // how many runs
     return {
       id: "curves",
       title: `${figure.name} by ${x.key}`,
-      says: `${known ? "Means over seeds; the bands hold the true mean with 95 % confidence (Student's)." : "One run each: how far chance moves them is not known."}${held.length ? ` With ${held.join(", ")}.` : ""}`,
+      says: `${restsOn(rows)}${held.length ? ` With ${held.join(", ")}.` : ""}`,
       kind: "lines",
       height: 420,
       x: { name: x.key, unit: x.unit, ...(x.numbers ? {} : { scale: "category", values: x.words }) },
