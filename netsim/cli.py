@@ -600,7 +600,7 @@ def explain(
     console = Console()
     if block is None:
         console.print(where_the_time_goes(causes.header, paths, console.width))
-        console.print("\nA block that took as long as most do:")
+        console.print("\nThe median block:")
         paths = sorted(paths, key=lambda path: path.final_ns - path.proposed_ns)[len(paths) // 2 :][:1]
     for path in paths:
         console.print(waterfall(causes.header, path, console.width))

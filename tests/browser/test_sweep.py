@@ -52,7 +52,7 @@ def test_any_figure_is_drawn_over_any_key(page: Page, tmp_path: Path) -> None:
 
 def test_names_are_text_and_the_tables_can_be_taken(page: Page, tmp_path: Path) -> None:
     open_page(page, write(swept(tmp_path)))
-    assert page.locator("h1").inner_text().startswith(HOSTILE)
+    assert HOSTILE in page.locator("h1").inner_text()
     assert page.locator("main img").count() == 0
     page.get_by_text("LaTeX, with booktabs").click()
     assert "\\toprule" in page.locator("#latex pre").inner_text()

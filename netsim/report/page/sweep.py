@@ -104,7 +104,8 @@ def page(folder: Path, headline: Headline | None = None) -> str:
     says += [f"varied: {', '.join(factor.key for factor in grid.factors)}"] if grid.factors else []
     headings, *rows = table(points, runs)
     data = {
-        "title": f"\u2068{title}\u2069: what does each choice do to finality?",  # a name of either direction stays apart
+        # Isolated: a name that is written from right to left does not turn the question round.
+        "title": f"\u2068{title}\u2069: what does each choice do to finality?",
         "says": says,
         "headline": _headline(headline),
         "notes": [*_notes(folder, runs), *_without_effects(grid)],
