@@ -98,7 +98,7 @@ def test_the_command_draws_it_and_says_what_it_needs(tmp_path: Path) -> None:
     whole = netsim(tmp_path, "explain", tmp_path / "full")
     assert whole.returncode == 0
     assert "backbone" in whole.stdout
-    assert "a Commit within here in 100%" in whole.stdout
+    assert "the 2nd Commit within here in 100%" in whole.stdout
     one = netsim(tmp_path, "explain", tmp_path / "full", "2", "--at", "all")
     assert "Block 2 (" in one.stdout
     for folder, said in ((tmp_path / "summary", "only in level full"), (tmp_path, "no run's folder")):

@@ -29,12 +29,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The message that was needed last: of which type, between which sites, and in what share of the paths."""
+    """The message that was needed last: its type, which one of those that its receiver takes up about the same, the
+    sites that it goes from and to, and in what share of the paths it is."""
 
     what: str
+    rank: int
     source: str
     target: str
     paths: float
+
+    def __str__(self) -> str:
+        """Such as "the 8th Commit"; "a Block" where there is only one of its kind."""
+        return f"a {self.what}" if self.rank < 2 else f"the {_ordinal(self.rank)} {self.what}"
 
 
 def account(header: Header, paths: Sequence[CriticalPath]) -> list[Entry]:
@@ -60,11 +66,16 @@ def account(header: Header, paths: Sequence[CriticalPath]) -> list[Entry]:
 def last_messages(header: Header, paths: Sequence[CriticalPath]) -> list[Last]:
     """What made blocks final at last, the most frequent first."""
     found = Counter(
-        (step.what, _site(header, step.source), _site(header, step.node))
+        (step.what, path.rank, _site(header, step.source), _site(header, step.node))
         for path in paths
         if (step := path.last_message) is not None and step.source is not None
     )
     return [Last(*key, count / len(paths)) for key, count in sorted(found.items(), key=lambda item: (-item[1], item))]
+
+
+def _ordinal(number: int) -> str:
+    last = 0 if number % 100 in (11, 12, 13) else number % 10
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
 
 
 def _places(header: Header, step: Step) -> Iterator[tuple[str, str, int]]:

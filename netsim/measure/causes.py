@@ -12,14 +12,15 @@ The path is cut at the proposal, and its parts sum up to the time from proposal 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from netsim.measure.blocks import Blocks, join
-from netsim.measure.events import BLOCK, CAUSE, DETAIL, KIND, MESSAGE, NODE, PEER, TIME, Events
+from netsim.measure.events import BLOCK, CAUSE, DETAIL, HEIGHT, KIND, MESSAGE, NODE, PEER, ROUND, TIME, Events
 from netsim.trace import PARTS, TAG_BITS, Trace, unpack_message_id
 
 if TYPE_CHECKING:
@@ -62,7 +63,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CriticalPath:
-    """Why a block was final at a node when it was. The steps follow each other without a gap."""
+    """Why a block was final at a node when it was. The steps follow each other without a gap.
+
+    `rank`: of the messages of the last one's type that are about the same, how many the node had taken up with it; 0
+    where it needed none. A rank of 8 among votes says that it was the eighth vote of others.
+    """
 
     block: int
     height: int
@@ -70,6 +75,7 @@ class CriticalPath:
     proposed_ns: int
     final_ns: int
     steps: tuple[Step, ...]
+    rank: int = 0
 
     @property
     def last_message(self) -> Step | None:
@@ -135,8 +141,10 @@ class Causes:
         block, height, proposed = (int(column[place]) for column in (blocks.ids, blocks.heights, blocks.proposed_ns))
         node = int(nodes[0])
         proposal = self._row("propose", int(blocks.proposers[place]), block)
-        steps = reversed(list(self._back(self._row("finalise", node, block), proposal)))
-        return CriticalPath(block, height, node, proposed, at_ns, tuple(_since(proposed, steps)))
+        final = self._row("finalise", node, block)
+        steps = tuple(_since(proposed, reversed(list(self._back(final, proposal)))))
+        path = CriticalPath(block, height, node, proposed, at_ns, steps)
+        return path if path.last_message is None else replace(path, rank=self._rank(self._event(final), proposed))
 
     def _row(self, kind: str, node: int, block: int) -> int:
         """The number of a node's first row of that kind about that block."""
@@ -174,6 +182,23 @@ class Causes:
             if begin <= proposed:
                 return
             row = sent
+
+    def _rank(self, event: int, since: int) -> int:
+        """Of messages that are about the same, which one a delivery was at its node since a moment, counted from 1."""
+        rows, kind = self.events.rows, self.header.kinds.index("deliver")
+        if rows[event, KIND] != kind:
+            return 0
+        before = rows[self.events.bounds[rows[event, NODE]] : event]
+        before = before[np.searchsorted(before[:, TIME], since) :]
+        alike = before[(before[:, KIND] == kind) & (before[:, DETAIL] == rows[event, DETAIL])]
+        about = self._about(int(rows[event, MESSAGE]))
+        return 1 + sum(self._about(message) == about for message in alike[:, MESSAGE].tolist())
+
+    def _about(self, message: int) -> list[int]:
+        """The block, height and round that a message is about; nothing where the trace is cut short."""
+        with suppress(LookupError):
+            return [int(self.events.rows[self._send(message), column]) for column in (BLOCK, HEIGHT, ROUND)]
+        return []
 
     def _event(self, row: int) -> int:
         """The row of the event during which a row was written."""

@@ -99,7 +99,7 @@ def _last(header: Header, paths: Sequence[CriticalPath]) -> str:
     said = []
     for last in last_messages(header, paths)[:_LAST]:
         way = f"within {last.source}" if last.source == last.target else f"from {last.source} to {last.target}"
-        said.append(f"a {last.what} {way} in {last.paths:.0%}")
+        said.append(f"{last} {way} in {last.paths:.0%}")
     return f"The last message needed was {', '.join(said)} of the blocks." if said else ""
 
 

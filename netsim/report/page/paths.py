@@ -84,7 +84,7 @@ def helping(header: Header, paths: Sequence[CriticalPath]) -> list[str]:
     for last in last_messages(header, paths)[:2]:
         to = "another node there" if last.source == last.target else last.target
         sentences.append(
-            f"In {percent(last.paths)} of the blocks the last message needed is one of type {last.what}: it comes over "
+            f"In {percent(last.paths)} of the blocks the last message needed is {last}: it comes over "
             f"the uplink of a node in {last.source} to {to}."
         )
     for entry in account(header, paths)[: _MOST_SENTENCES - len(sentences)]:
