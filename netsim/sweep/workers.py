@@ -114,7 +114,9 @@ def _local(jobs: int) -> Iterator[Any]:
                 host="127.0.0.1",
                 protocol="tcp",
                 scheduler_port=0,
-                dashboard_address=None,
+                # No dashboard; but the scheduler serves its metrics all the same, at 8787 unless told otherwise, and
+                # warns where another sweep has that port.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 worker_dashboard_address=None,
                 silence_logs=_SILENT,
                 local_directory=work,

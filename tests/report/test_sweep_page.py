@@ -49,6 +49,8 @@ def test_the_knee_is_marked_and_said_how(tmp_path: Path) -> None:
     assert chart["marks"] == [{"at": 400, "says": "knee for one, <b>two</b>"}, {"at": 400, "says": ""}]
     assert "Satopää et al. 2011" in chart["says"]
     assert "at 400 /s for one" in chart["says"]
+    # 101, 102 and 103 ms: Student's 4.303 standard errors of 1 / √3
+    assert chart["rows"][0] == ["one", 200, 200, 102, pytest.approx(99.516, abs=1e-3), pytest.approx(104.484, abs=1e-3)]
 
 
 def test_what_each_choice_adds_is_averaged_over_the_rest(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from netsim import compare
 from netsim.compare import Sample
@@ -324,31 +324,44 @@ def _load(grid: _Grid) -> list[dict[str, Any]]:
         if factor.numbers is None or len(factor.words) < 2:
             continue
         curves = _curves(grid, at)
-        rates = [row[1] for curve in curves.values() for row in curve]
+        rates = [row.rate for curve in curves.values() for row in curve]
         if rates and min(rates) > 0 and max(rates) > _SATURATES * min(rates):
             return [_load_chart(factor, curves)]
     return []
 
 
-def _curves(grid: _Grid, at: int) -> dict[str, list[tuple[float, float, float]]]:
-    """By what else varies, in words: the key's number, throughput and latency, in the order of the first."""
-    factor, curves = grid.factors[at], dict[str, list[tuple[float, float, float]]]()
+class _Loaded(NamedTuple):
+    """A point of a curve of load: the key's number, means of throughput and latency, half of the latter's interval."""
+
+    number: float
+    rate: float
+    delay: float
+    half: float | None
+
+
+def _curves(grid: _Grid, at: int) -> dict[str, list[_Loaded]]:
+    """By what else varies, in words, in the order of the key's numbers."""
+    factor, curves = grid.factors[at], dict[str, list[_Loaded]]()
     assert factor.numbers is not None
     for place, sample in grid.samples.items():
         rate, delay = (mean(sample.of(figure).values()) for figure in (_THROUGHPUT, _LATENCY))
         if rate is not None and delay is not None:
             others = ", ".join(word for number, word in enumerate(place) if number != at) or "all"
             number = factor.numbers[factor.words.index(place[at])]
-            curves.setdefault(others, []).append((number, rate.mean, delay.mean))
-    return {others: sorted(rows) for others, rows in curves.items()}
+            curves.setdefault(others, []).append(_Loaded(number, rate.mean, delay.mean, delay.half))
+    return {others: sorted(rows, key=_by_number) for others, rows in curves.items()}
 
 
-def _load_chart(factor: _Factor, curves: Mapping[str, Sequence[tuple[float, float, float]]]) -> dict[str, Any]:
+def _by_number(row: _Loaded) -> float:
+    return row.number
+
+
+def _load_chart(factor: _Factor, curves: Mapping[str, Sequence[_Loaded]]) -> dict[str, Any]:
     knees: dict[str, tuple[float, float]] = {}
     for others, rows in curves.items():
-        at = knee([row[0] for row in rows], [row[2] for row in rows])
+        at = knee([row.number for row in rows], [row.delay for row in rows])
         if at is not None:
-            knees[others] = rows[at][:2]
+            knees[others] = rows[at].number, rows[at].rate
     rule = f"Kneedle, Satopää et al. 2011: latency over {factor.key}, in a square, farthest below the diagonal"
     told = [f"at {number:g} {factor.unit}".strip() + _of(others, curves) for others, (number, _) in knees.items()]
     where = f"The knee ({rule}) is {', '.join(told)}." if told else f"No curve has a knee here ({rule})."
@@ -360,12 +373,12 @@ def _load_chart(factor: _Factor, curves: Mapping[str, Sequence[tuple[float, floa
         "x": {"name": "throughput", "unit": "transactions/s"},
         "y": {"name": "median transaction latency", "unit": "ms"},
         "series": [
-            {"name": others, "points": [[_short(rate), _short(delay)] for _, rate, delay in rows]}
+            {"name": others, "points": [[_short(row.rate), _short(row.delay)] for row in rows]}
             for others, rows in curves.items()
         ],
         "marks": _marks(knees, curves),
-        "columns": ["curve", factor.key, "throughput (transactions/s)", "latency p50 (ms)"],
-        "rows": [[others, *row] for others, rows in curves.items() for row in rows],
+        "columns": ["curve", factor.key, "throughput (transactions/s)", "latency p50 (ms)", "low (ms)", "high (ms)"],
+        "rows": [[others, *row[:3], *_ends(row.delay, row.half)] for others, rows in curves.items() for row in rows],
     }
 
 
@@ -373,9 +386,9 @@ def _of(others: str, curves: Mapping[str, object]) -> str:
     return f" for {others}" if len(curves) > 1 else ""
 
 
-def _marks(knees: Mapping[str, tuple[float, float]], curves: Mapping[str, Sequence[tuple[float, float, float]]]) -> Any:
+def _marks(knees: Mapping[str, tuple[float, float]], curves: Mapping[str, Sequence[_Loaded]]) -> Any:
     """An upright line at each knee's throughput; those that stand close together share the words of the first."""
-    close = 0.12 * max(row[1] for rows in curves.values() for row in rows)
+    close = 0.12 * max(row.rate for rows in curves.values() for row in rows)
     marks: list[dict[str, Any]] = []
     for others, (_, rate) in sorted(knees.items(), key=lambda item: item[1][1]):
         word = f"knee{_of(others, curves)}"
