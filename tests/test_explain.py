@@ -73,6 +73,7 @@ def test_pbft_is_three_messages_and_what_checks_them(tmp_path: Path) -> None:
     found = causes(CONSTANT, tmp_path)
     for path in paths(found):
         assert [step.what for step in path.steps if step.source is not None] == ["PrePrepare", "Prepare", "Commit"]
+        assert path.rank == 2  # with one's own, a quorum of three
         assert path.parts()["backbone"] == 60_000_000
         assert path.parts()[COMPUTE] >= 3_000_000
     (last, *_) = last_messages(found.header, paths(found))

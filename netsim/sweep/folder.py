@@ -122,13 +122,6 @@ class Folder:
         os.fsync(self._lines.fileno())
         self.runs[kept.point, kept.seed] = kept
 
-    def tables(self) -> None:
-        """Write the tables anew. Raises OSError."""
-        from netsim.sweep.table import write_csv, write_parquet
-
-        write_csv(self.points, list(self.runs.values()), self.path)
-        write_parquet(self.points, list(self.runs.values()), self.path)
-
 
 def read(path: Path) -> tuple[str, list[Recorded], list[Run]]:
     """What a sweep's folder holds: the scenario's name, the points, the runs in their order. Raises OtherSweep."""
