@@ -233,6 +233,10 @@ class Deferred:
             for at, who, number, vote, _ in box.soon + box.later:
                 heappush(node.heap, (at, ARRIVAL, who, number, node.me, node.alone(at, vote)))
             box.waker = None
+        if self.entries:  # they are still to be counted
+            assert self._participant is not None
+            for claim, box in self.boxes.items():
+                self.left[claim] = self._participant.unmoved_by(box.first) - box.inside
         self.boxes.clear()
         for at, who, number, vote, _ in self.through:
             heappush(node.heap, (at, WORK, who, number, node.me, (node.alone(at, vote), 0)))
@@ -241,23 +245,52 @@ class Deferred:
     # --- at the CPU -----------------------------------------------------------------------------------------------
 
     def takes(self, time: int, sender: int, sequence: int, flight: Flight) -> bool:
-        """Whether a vote that comes to the CPU, whose queue is empty, is put off."""
+        """Whether a vote that comes to the CPU, or that came then and is now the first to wait for it, is put off."""
         assert flight.claim is not None
         vote = flight.message
         assert isinstance(vote, Signed), "it has a claim"
+        node = self._node
+        box = None
+        if node.boxed:
+            box = self.boxes.get(flight.claim) or self.box(flight.claim, vote)
+            if box is None:
+                return False
         left = self.left.get(flight.claim)
         if left is None:
             if self._participant is None:
                 return False
-            left = self._participant.unmoved_by(vote)
+            left = self._participant.unmoved_by(vote) - (0 if box is None else box.inside)
         if left <= 0:
             return False
         self.left[flight.claim] = left - 1
-        node = self._node
         start = node.free if node.free > time else time
         node.free = start + node.verifying
-        self.entries.append((start, time, sender, sequence, vote, None))
+        self.entries.append((start, time, sender, sequence, vote, box))
+        if box is not None:
+            box.inside += 1
         return True
+
+    def draws(self, time: int) -> bool:
+        """The CPU is idle: whether the first of those that wait for it are votes that can be put off after all."""
+        node = self._node
+        queue = node.queue
+        if not node.verifying or node.late:
+            return False
+        drawn = False
+        while queue:
+            ready, kind, what = queue[0]
+            if kind != ARRIVAL:
+                break
+            sender, sequence, flight, _ = what
+            if flight.claim is None:
+                break
+            if not drawn:
+                self.attend(time)
+            if not self.takes(ready, sender, sequence, flight):
+                break
+            queue.popleft()
+            drawn = True
+        return drawn
 
     def attend(self, time: int) -> None:
         """Something else is about to happen at the node: hand over what its CPU has taken up by now."""

@@ -525,13 +525,18 @@ class Node:
         self.deferred.empty()
 
     @property
+    def boxed(self) -> bool:
+        """Whether votes wait in boxes."""
+        return self._loop.boxed
+
+    @property
     def heap(self) -> list[tuple[int, int, int, int, int, Any]]:
         """Of its process."""
         return self._loop.heap
 
-    def alone(self, time: int, message: Message) -> Flight:
-        """A message on its way to this node alone."""
-        return Flight(message, 0, [time], [self.me], [0], [0], None, None, None)
+    def alone(self, time: int, message: Signed) -> Flight:
+        """A vote that has been put off, on its way to this node alone."""
+        return Flight(message, 0, [time], [self.me], [0], [0], None, None, message.claim)
 
     def is_set(self, name: str, event: int) -> bool:
         """Whether that very setting of a timer still stands."""
@@ -633,7 +638,7 @@ class Loop:
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
         self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
         self._voters = frozenset(plan.network.validators)
-        self._boxed = (in_order or exact) and self._rules.quiet and bool(self._counted)
+        self.boxed = (in_order or exact) and self._rules.quiet and bool(self._counted)
 
     # --- setting up -----------------------------------------------------------------------------------------------
 
@@ -666,8 +671,8 @@ class Loop:
         """
         plan = self.plan
         self._rules = plan.network.rules
-        if self._boxed and not self._rules.quiet:
-            self._boxed = False
+        if self.boxed and not self._rules.quiet:
+            self.boxed = False
             for node in self.nodes.values():
                 node.deferred.empty()
         stale = [entry for entry in self.heap if entry[1] == FAULT and entry[0] >= at]
@@ -755,12 +760,11 @@ class Loop:
         times = arrivals.times
         key = incarnation << SEQUENCE_BITS | sequence
         claim = message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None
-        if self._boxed and claim is not None and not arrivals.lost:
+        if self.boxed and claim is not None:
             assert isinstance(message, Signed), "it has a claim"
-            places = self._put_off(sender, key, claim, message, times, receivers)
+            places = self._put_off(sender, key, claim, message, times, receivers, arrivals.lost)
             if not places:
                 return
-            claim = None
         else:
             places = list(range(len(times)))
         order = places if len(places) == 1 else sorted(places, key=lambda place: (times[place], receivers[place]))
@@ -779,7 +783,14 @@ class Loop:
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
 
     def _put_off(
-        self, sender: int, key: int, claim: Claim, vote: Signed, times: list[int], receivers: list[int]
+        self,
+        sender: int,
+        key: int,
+        claim: Claim,
+        vote: Signed,
+        times: list[int],
+        receivers: list[int],
+        lost: frozenset[int] | None,
     ) -> list[int]:
         """Let a vote wait in the boxes of its receivers. The places of the others, that need to see it at once."""
         nodes = self.nodes
@@ -791,7 +802,11 @@ class Loop:
             box = node.deferred.boxes.get(claim)
             if box is None:
                 box = node.deferred.box(claim, vote)
-            if box is None or (careful and (time < node.since or (time, ARRIVAL, sender, key) <= node.last)):
+            if (
+                box is None
+                or (lost is not None and place in lost)
+                or (careful and (time < node.since or (time, ARRIVAL, sender, key) <= node.last))
+            ):
                 others.append(place)
             elif box.waker is not None and time > box.soon[-1][0]:  # as `put` does, for most of them
                 box.later.append((time, sender, key, vote, box))
@@ -833,7 +848,7 @@ class Loop:
     def run(self, horizon: int) -> None:
         """Handle every event before the horizon (and before the scenario's end)."""
         heap = self.heap
-        nodes, boxed = self.nodes, self._boxed
+        nodes, boxed = self.nodes, self.boxed
         horizon = min(horizon, self.end)
         while heap and heap[0][0] < horizon:
             time, kind, sender, sequence, receiver, what = heap[0]
@@ -891,7 +906,7 @@ class Loop:
                     heap.clear()
             else:
                 node.start(time, what)
-            if waiting:
+            if waiting or (boxed and node.deferred.boxes):
                 node.deferred.ask(time, kind)
 
     def finish(self) -> None:
@@ -911,7 +926,7 @@ class Loop:
                 self.nodes[receiver].missed(self.end, self.end - time)
                 self.recorder.displaced.extend((receiver, time, sender, sequence, self.end, *_NEVER))
         for me in sorted(self.nodes):
-            if self._boxed:
+            if self.boxed:
                 self.nodes[me].deferred.advance(self.end, FAULT, -1, -1)
             self.nodes[me].totals(self.end)
 
@@ -970,7 +985,8 @@ class Loop:
         if node.participant is None:
             node.drop(time, sender, sequence, flight, _DOWN)
         elif (
-            not node.queue
+            not self.boxed
+            and not node.queue
             and flight.claim is not None
             and not node.late
             and node.deferred.takes(time, sender, sequence, flight)
@@ -997,6 +1013,8 @@ class Loop:
             if node.free > time:
                 node.wake_at(node.free)
                 return
+            if node.deferred.draws(time):
+                continue
             ready, kind, what = queue.popleft()
             if kind == ARRIVAL:
                 sender, sequence, flight, place = what
