@@ -31,69 +31,86 @@ if TYPE_CHECKING:
     from netsim.engine.loop import Flight, Node
 
 Claim = tuple[int, ...]
-FAULT, ARRIVAL, WORK = range(3)  # the kinds of event by which it matters what comes first
+ALARM, FAULT, ARRIVAL, WORK = range(-1, 3)  # the kinds of event by which it matters what comes first
 _FIRST = -1  # sorts before every sender
+_LAST = (1 << 62,)  # behind every vote
 
 
 class Box:
-    """The votes of one claim on their way to one node."""
+    """The votes of one claim on their way to one node.
 
-    __slots__ = ("alarm", "first", "inside", "late", "later", "left", "node", "soon", "waker")
+    If there are more than `left`, an event stands for the first that may move the node: its own arrival, the *waker*.
+    But as long as more votes come into the box, that may be another one each time. So at first the event is an *alarm*
+    at an earlier vote's time, so many ranks before that no more votes are expected to come in between; then it is seen
+    anew what is known by now.
+    """
+
+    __slots__ = ("bound", "first", "inside", "late", "left", "look", "node", "spare", "votes", "waker")
 
     def __init__(self, node: Node, first: Signed) -> None:
         """`first`: any one of them."""
         self.node = node
         self.first = first
-        self.left = 0  # how many of those in the box the node may be handed without any reaction
-        # If there are more, `waker` is the event that stands for the first that may move the node: the last of `soon`,
-        # which holds it and those before it, in order. All others are in `later`, in any order.
+        self.votes: Coming = []
+        self.left = -1  # how many of those in the box the node may be handed without any reaction
         self.waker: Flight | None = None
-        self.soon: Coming = []
-        self.later: Coming = []
+        # When the alarm or the waker is due. If neither is needed, later than everything: (time,) or the vote's key.
+        self.bound: tuple[int, ...] = _LAST
+        self.spare = -1  # how many more may come in before the bound until it has to be set anew
         self.inside = 0  # those that have left it, and have not been handed over
         self.late = False  # nothing that may still come moves the node
-        self.alarm = -1  # the time of the event that looks at what is through the downlink
+        self.look = -1  # the time of the event that looks at what is through the downlink
 
-    def put(self, vote: tuple[int, int, int, Signed, Box]) -> None:
+    def __lt__(self, other: Box) -> bool:
+        """Of two alarms of one node at one time either may be the first."""
+        return False
+
+    def put(self, vote: Vote, now: int) -> None:
         """One more is on its way."""
-        if self.waker is None:
-            self.later.append(vote)
-            if len(self.later) > self.left:
-                self.watch()
-        elif vote < self.soon[-1]:
-            insort(self.soon, vote)
-            self.later.append(self.soon.pop())
-            self._wake_at(self.soon[-1])
-        else:
-            self.later.append(vote)
+        self.votes.append(vote)
+        if vote < self.bound:
+            self.spare -= 1
+            if self.spare < 0:
+                self.watch(now)
 
-    def watch(self) -> None:
-        """The first vote that may move the node, if there is one, has to be an event."""
-        if self.waker is not None and len(self.soon) == self.left + 1:
-            return
-        votes = self.later
-        votes += self.soon
-        self.soon = []
-        if len(votes) <= self.left:
-            self.waker = None
+    def watch(self, now: int) -> None:
+        """Have an event stand for the first vote that may move the node. An alarm is due later than `now` (ns)."""
+        votes, left = self.votes, self.left
+        self.waker = None
+        if len(votes) <= left:
+            self.bound, self.spare = _LAST, left - len(votes)
             return
         votes.sort()
-        self.soon = votes[: self.left + 1]
-        self.later = votes[self.left + 1 :]
-        self._wake_at(self.soon[-1])
+        node = self.node
+        come = bisect_left(votes, (now,))
+        self.spare = min((left - come) // 2, max(len(node.validators) - 1 - len(votes), 0))
+        if self.spare and votes[left - self.spare][0] > now:
+            time = votes[left - self.spare][0]
+            self.bound = (time,)
+            heappush(node.heap, (time, ALARM, node.me, 0, node.me, self))
+        else:
+            time, sender, sequence, message, _ = votes[left]
+            self.spare = 0
+            self.bound = (time, sender, sequence)
+            self.waker = waker = node.alone(time, message)
+            waker.box = self
+            heappush(node.heap, (time, ARRIVAL, sender, sequence, node.me, waker))
 
-    def _wake_at(self, vote: tuple[int, int, int, Signed, Box]) -> None:
-        time, sender, sequence, message, _ = vote
-        self.waker = waker = self.node.alone(time, message)
-        waker.box = self
-        heappush(self.node.heap, (time, ARRIVAL, sender, sequence, self.node.me, waker))
+    def ring(self, time: int) -> None:
+        """The alarm is due, if it still stands."""
+        if self.bound == (time,):
+            self.watch(time)
+
+    def let(self, left: int, now: int) -> None:
+        """The node may be handed so many without any reaction."""
+        if left != self.left:
+            self.left = left
+            self.watch(now)
 
     def taken(self, bound: tuple[int, ...]) -> Coming:
         """What arrives before the bound leaves the box. Nothing that may move the node does, but as its own event."""
-        votes = self.soon
-        if self.waker is None:
-            votes = self.later
-            votes.sort()
+        votes = self.votes
+        votes.sort()
         end = bisect_left(votes, bound)  # nothing is compared beyond the number
         arrived = votes[:end]
         del votes[:end]
@@ -103,7 +120,8 @@ class Box:
 
 
 # When it comes to the next place (ns), who sent it, its number, the message, its box.
-Coming = list[tuple[int, int, int, Signed, Box]]
+Vote = tuple[int, int, int, Signed, Box]
+Coming = list[Vote]
 # When the CPU takes it up and when it came to the CPU (ns), who sent it, its number, the message, its box.
 Votes = list[tuple[int, int, int, int, Signed, Box | None]]
 
@@ -144,7 +162,7 @@ class Deferred:
         if kind == ARRIVAL:
             bound = time, sender, sequence
         for box in self.boxes.values():
-            if box.soon or box.later:
+            if box.votes:
                 arrived += box.taken(bound)
         if len(arrived) > 1:
             arrived.sort()
@@ -179,17 +197,17 @@ class Deferred:
     def wake(self, box: Box, time: int, sender: int, sequence: int) -> bool:
         """The vote that may move the node has arrived. Whether it comes to the CPU at once: there is no downlink."""
         self.advance(time, ARRIVAL, sender, sequence)
+        box.waker = None
         if self._node.downlink is None:
-            box.soon.clear()
-            box.left = 0
+            del box.votes[0]
         else:
             self.advance(time, ARRIVAL, sender, sequence + 1)
-        box.waker = None
+        box.left = -1  # to be set anew
         return self._node.downlink is None
 
     def ask(self, time: int, kind: int) -> None:
         """Something has happened at the node: what may it be handed now without any reaction?"""
-        over = [claim for claim, box in self.boxes.items() if not (box.inside or box.later or box.soon)]
+        over = [claim for claim, box in self.boxes.items() if not (box.inside or box.votes)]
         for claim in over:
             del self.boxes[claim]
         for box in self.boxes.values():
@@ -208,8 +226,7 @@ class Deferred:
         elif left < 0:
             self._look_through(box, time, kind, left)
             left = ANY_NUMBER  # the box's own come after that
-        box.left = left
-        box.watch()
+        box.let(left, time)
 
     def _look_through(self, box: Box, time: int, kind: int, left: int) -> None:
         """The vote that may move the node is in the downlink. All that may come through with it have to be known: what
@@ -222,17 +239,17 @@ class Deferred:
             del self.through[number]
             box.inside -= 1
             heappush(node.heap, (at, WORK, sender, sequence, node.me, (node.alone(at, vote), 0)))
-        elif box.alarm != at:
-            box.alarm = at
+        elif box.look != at:
+            box.look = at
             heappush(node.heap, (at, WORK, _FIRST, sequence, node.me, None))
 
     def empty(self) -> None:
         """What is still on its way comes like anything else from now on."""
         node = self._node
         for box in self.boxes.values():
-            for at, who, number, vote, _ in box.soon + box.later:
+            for at, who, number, vote, _ in box.votes:
                 heappush(node.heap, (at, ARRIVAL, who, number, node.me, node.alone(at, vote)))
-            box.waker = None
+            box.waker, box.bound = None, _LAST
         if self.entries:  # they are still to be counted
             assert self._participant is not None
             for claim, box in self.boxes.items():

@@ -22,7 +22,7 @@ from operator import itemgetter
 from random import Random
 from typing import Any, Protocol
 
-from netsim.engine.deferred import Box, Claim, Deferred, Votes
+from netsim.engine.deferred import ALARM, Box, Claim, Deferred, Votes
 from netsim.engine.plan import Plan
 from netsim.engine.workload import Submission
 from netsim.network import Drop, Inbound, Pass, Times, stream
@@ -634,6 +634,7 @@ class Loop:
         self._rules = plan.network.rules
         self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
+        self._reached = 0  # everything before has been handled
         self.end = plan.scenario.duration
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
         self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
@@ -762,7 +763,7 @@ class Loop:
         claim = message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None
         if self.boxed and claim is not None:
             assert isinstance(message, Signed), "it has a claim"
-            places = self._put_off(sender, key, claim, message, times, receivers, arrivals.lost)
+            places = self._put_off(max(sent, self._reached), sender, key, claim, message, times, receivers, arrivals.lost)
             if not places:
                 return
         else:
@@ -784,6 +785,7 @@ class Loop:
 
     def _put_off(
         self,
+        now: int,
         sender: int,
         key: int,
         claim: Claim,
@@ -808,10 +810,8 @@ class Loop:
                 or (careful and (time < node.since or (time, ARRIVAL, sender, key) <= node.last))
             ):
                 others.append(place)
-            elif box.waker is not None and time > box.soon[-1][0]:  # as `put` does, for most of them
-                box.later.append((time, sender, key, vote, box))
             else:
-                box.put((time, sender, key, vote, box))
+                box.put((time, sender, key, vote, box), now)
         return others
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
@@ -871,6 +871,9 @@ class Loop:
                         continue
             else:
                 heappop(heap)
+                if kind == ALARM:
+                    what.ring(time)
+                    continue
             waiting = boxed and bool(node.deferred.boxes or node.deferred.through)
             if waiting:
                 node.deferred.advance(time, kind, sender, sequence)
@@ -908,6 +911,7 @@ class Loop:
                 node.start(time, what)
             if waiting or (boxed and node.deferred.boxes):
                 node.deferred.ask(time, kind)
+        self._reached = horizon
 
     def finish(self) -> None:
         """Write the totals of every node, at the scenario's end.

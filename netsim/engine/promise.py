@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from netsim.engine.deferred import ALARM
 from netsim.engine.loop import ARRIVAL, FOREVER
 
 
@@ -11,7 +12,7 @@ def earliest_act(heap: list[tuple[int, int, int, int, int, Any]], slack: int) ->
     """The least time (ns) at which an event of this heap may make a node send something, FOREVER if there is none.
 
     An arrival at the access point does nothing to the node itself: the copy has to pass the downlink first, which takes
-    `slack` at least. Everything else may act at once. Below an entry of a heap lie later ones only, so no more is
+    `slack` at least. Nor does an alarm, behind which an arrival stands. Everything else may act at once. Below an entry of a heap lie later ones only, so no more is
     looked at than what is due within the slack.
     """
     earliest = FOREVER
@@ -22,7 +23,7 @@ def earliest_act(heap: list[tuple[int, int, int, int, int, Any]], slack: int) ->
         time, kind = heap[place][:2]
         if time >= earliest:
             continue
-        acts = time + slack if kind == ARRIVAL else time
+        acts = time + slack if kind in (ARRIVAL, ALARM) else time
         if acts < earliest:
             earliest = acts
         below = 2 * place + 1
