@@ -19,7 +19,7 @@ Where the trace holds a row for each delivery, none is deferred.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from heapq import heappush
 from typing import TYPE_CHECKING
 
@@ -64,14 +64,6 @@ class Box:
     def __lt__(self, other: Box) -> bool:
         """Of two alarms of one node at one time either may be the first."""
         return False
-
-    def put(self, vote: Vote, now: int) -> None:
-        """One more is on its way."""
-        self.votes.append(vote)
-        if vote < self.bound:
-            self.spare -= 1
-            if self.spare < 0:
-                self.watch(now)
 
     def watch(self, now: int) -> None:
         """Have an event stand for the first vote that may move the node. An alarm is due later than `now` (ns)."""

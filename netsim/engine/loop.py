@@ -502,7 +502,8 @@ class Node:
             total[1] += sum([entry[4].size for entry in some])
             if box is not None:
                 box.inside -= len(some)
-            if not self.participant.on_votes([entry[4] for entry in some], self._turn_of(some)):
+            by_author = {entry[2]: entry[4] for entry in some}
+            if len(by_author) < len(some) or not self.participant.on_votes(by_author, self._turn_of(some)):
                 take = self.participant.on_vote
                 for self.time, _, sender, _, vote, _ in some:
                     take(sender, vote)
@@ -763,7 +764,8 @@ class Loop:
         claim = message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None
         if self.boxed and claim is not None:
             assert isinstance(message, Signed), "it has a claim"
-            places = self._put_off(max(sent, self._reached), sender, key, claim, message, times, receivers, arrivals.lost)
+            now = max(sent, self._reached)
+            places = self._put_off(now, sender, key, claim, message, times, receivers, arrivals.lost)
             if not places:
                 return
         else:
@@ -811,7 +813,12 @@ class Loop:
             ):
                 others.append(place)
             else:
-                box.put((time, sender, key, vote, box), now)
+                coming = (time, sender, key, vote, box)
+                box.votes.append(coming)
+                if coming < box.bound:
+                    box.spare -= 1
+                    if box.spare < 0:
+                        box.watch(now)
         return others
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:

@@ -12,8 +12,8 @@ def earliest_act(heap: list[tuple[int, int, int, int, int, Any]], slack: int) ->
     """The least time (ns) at which an event of this heap may make a node send something, FOREVER if there is none.
 
     An arrival at the access point does nothing to the node itself: the copy has to pass the downlink first, which takes
-    `slack` at least. Nor does an alarm, behind which an arrival stands. Everything else may act at once. Below an entry of a heap lie later ones only, so no more is
-    looked at than what is due within the slack.
+    `slack` at least. An alarm stands for an arrival that comes later. Everything else may act at once. Below an entry
+    of a heap lie later ones only, so no more is looked at than what is due within the slack.
     """
     earliest = FOREVER
     size = len(heap)

@@ -220,8 +220,8 @@ class Participant:
         self._witness(message)
         self._handle(sender, message)
 
-    def on_votes(self, votes: Sequence[Signed], turn: Callable[[int], None]) -> bool:
-        """Several of them, of one claim and by different authors; False where they have to be handed over one by one,
+    def on_votes(self, votes: Mapping[int, Signed], turn: Callable[[int], None]) -> bool:
+        """Several of them, of one claim, by author; False where they have to be handed over one by one,
         and nothing was done. `turn(number)` is to be called before anything is said because of one of them."""
         if not self.consensus.count_all(votes):
             return False

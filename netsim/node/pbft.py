@@ -89,8 +89,8 @@ Followers (nodes that do not validate) execute on commit certificates and never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
 
 from netsim.node.block import Block
 from netsim.node.chain import Chain
@@ -257,8 +257,8 @@ class PBFT(Consensus):
             return ANY_NUMBER
         return self.q - 1 - slot.commits.most(self.view) if present and slot is not None else 0
 
-    def count_all(self, votes: Sequence[Signed]) -> bool:
-        first = votes[0]
+    def count_all(self, votes: Mapping[int, Signed]) -> bool:
+        first = next(iter(votes.values()))
         if not isinstance(first, Vote):
             return False
         height, view = first.height, first.view
@@ -277,10 +277,9 @@ class PBFT(Consensus):
             tally = slot.prepares
         if view != self.view or not self.active:
             return False
-        by_author = {vote.signer: vote for vote in votes if isinstance(vote, Vote)}
-        if tally is slot.prepares and self.primary in by_author:
+        if tally is slot.prepares and self.primary in votes:
             return False
-        return len(by_author) == len(votes) and tally.add_all(first, by_author)
+        return tally.add_all(cast("Mapping[int, Vote]", votes))  # of one claim, so of one type
 
     @property
     def leader(self) -> int:

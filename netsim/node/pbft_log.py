@@ -34,16 +34,14 @@ class Tally:
         count = self._counts[key] = self._counts.get(key, 0) + 1
         return count
 
-    def add_all(self, first: Vote, votes: Mapping[int, Vote]) -> bool:
-        """As `add` for each of these, by author, of which `first` is one; False, and nothing done, where they differ
-        or not all are news."""
-        view, block = first.view, first.block
-        if not self._votes.keys().isdisjoint(votes):
-            return False
-        if any(vote.block != block or vote.view != view for vote in votes.values()):
+    def add_all(self, votes: Mapping[int, Vote]) -> bool:
+        """As `add` for each of these, which are of one view, by author; False, and nothing done, where they differ or
+        not all are news."""
+        first = next(iter(votes.values()))
+        if not self._votes.keys().isdisjoint(votes) or {vote.block for vote in votes.values()} != {first.block}:
             return False
         self._votes.update(votes)
-        key = view, block
+        key = first.view, first.block
         self._counts[key] = self._counts.get(key, 0) + len(votes)
         return True
 

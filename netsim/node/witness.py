@@ -4,20 +4,22 @@ What a correct author says one thing about is a message's `slot`. A witness reme
 the first message whose signature it has found genuine. A second one that differs proves that its author is Byzantine,
 to whoever has both, whatever the protocol (Haeberlen, Kouznetsov and Druschel, PeerReview, SOSP 2007).
 
-The memory is bounded: of each author the last messages, in two generations, so that nobody who signs about ever new
-slots can fill a node. Two contradictions are found where no more than a generation lies between them.
+The memory is bounded, and has two generations. The young one grows old when it is full. An author of whom it holds more
+than anybody's share has his part of it grow old alone: who signs about ever new slots makes nobody forget the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 
 from netsim.node.message import Signed
 
-REMEMBERED = 2048  # messages in a generation, shared among the authors
-LEAST = 8  # messages of one author in a generation, however many authors there are
+REMEMBERED = 2048  # messages in a generation, if each author has signed his whole share
+LEAST = 8  # each author's share, however many authors there are
 
-_Said = dict[tuple[int, ...], Signed | None]  # by type and slot; None: told already
+_Claim = tuple[int, ...]  # type and slot
+_Said = dict[_Claim, dict[int, Signed | None]]  # by claim and author; None: told already
 
 
 class Witness:
@@ -26,9 +28,13 @@ class Witness:
     def __init__(self, authors: int, tell: Callable[[Signed, Signed], None]) -> None:
         """`authors`: how many sign at all. `tell(first, second)` is called once for each author, type and slot."""
         self._tell = tell
-        self._limit = max(LEAST, REMEMBERED // max(authors, 1))
-        self._young: dict[int, _Said] = {}  # by author
-        self._old: dict[int, _Said] = {}
+        self._share = max(LEAST, REMEMBERED // max(authors, 1))
+        # A third of the authors at most are Byzantine: half of all messages are not all theirs.
+        self._most = (max(authors, 1) * self._share + 1) // 2
+        self._young: _Said = {}
+        self._old: _Said = {}
+        self._counts: Counter[int] = Counter()  # by author: messages in the young generation
+        self._total = 0  # of them
 
     def see(self, message: Signed) -> None:
         """A message whose signature is genuine."""
@@ -36,36 +42,60 @@ class Witness:
         if claim is None:
             return
         author = message.signer
-        said = self._young.get(author)
-        if said is None:
-            said = self._young[author] = {}
-        if claim in said:
-            first = said[claim]
+        said = self._young.get(claim)
+        if said is not None and author in said:
+            first = said[author]
         else:  # remembered from now on: that of the old generation, else this one
-            old = self._old.get(author)
-            first = message if old is None else old.get(claim, message)
-            if len(said) >= self._limit:
-                self._old[author] = dict(said)
-                said.clear()
-            said[claim] = first
+            old = self._old.get(claim)
+            first = message if old is None else old.get(author, message)
+            said = self._remember(claim, (author,))
+            said[author] = first
         if first is message or first is None or first.digest == message.digest:
             return
-        said[claim] = None
+        said[author] = None
         self._tell(first, message)
 
-    def see_all(self, messages: Sequence[Signed], turn: Callable[[int], None]) -> None:
-        """Messages of one claim, one behind the other; `turn(number)` is called before one is looked at closely."""
-        claim = messages[0].claim
+    def see_all(self, messages: Mapping[int, Signed], turn: Callable[[int], None]) -> None:
+        """Messages of one claim by author, one behind the other; `turn(number)` is called before one is looked at
+        closely."""
+        claim = next(iter(messages.values())).claim
         if claim is None:
             return
-        young, old, limit = self._young, self._old, self._limit
-        for number, message in enumerate(messages):
-            author = message.signer
-            said = young.get(author)
-            if said is not None and claim not in said and len(said) < limit:
-                earlier = old.get(author)
-                if earlier is None or claim not in earlier:
-                    said[claim] = message
-                    continue
-            turn(number)
-            self.see(message)
+        nobody: dict[int, Signed | None] = {}
+        known = self._young.get(claim, nobody).keys(), self._old.get(claim, nobody).keys()
+        if all(authors.isdisjoint(messages) for authors in known):
+            self._remember(claim, messages.keys()).update(messages)
+        else:
+            for number, message in enumerate(messages.values()):
+                turn(number)
+                self.see(message)
+
+    def _remember(self, claim: _Claim, authors: Collection[int]) -> dict[int, Signed | None]:
+        """Make room for what these authors say about a claim of which nothing by them is young."""
+        counts, share = self._counts, self._share
+        if len(self._young) >= share:  # else nobody can have said so much
+            for author in authors:
+                if counts[author] >= share:
+                    self._age(author)
+        if self._total >= self._most:
+            self._old, self._young, self._total = self._young, {}, 0
+            counts.clear()
+        counts.update(authors)
+        self._total += len(authors)
+        return self._young.setdefault(claim, {})
+
+    def _age(self, author: int) -> None:
+        """What is young of an author becomes old, and what was old is forgotten."""
+        _take(self._old, author)
+        for claim, message in _take(self._young, author).items():
+            self._old.setdefault(claim, {})[author] = message
+        self._total -= self._counts.pop(author)
+
+
+def _take(said: _Said, author: int) -> dict[_Claim, Signed | None]:
+    """What an author has said, which is there no longer."""
+    taken = {claim: by_author.pop(author) for claim, by_author in said.items() if author in by_author}
+    for claim in taken:
+        if not said[claim]:
+            del said[claim]
+    return taken

@@ -90,6 +90,22 @@ def test_exactly_those_are_told_on_who_contradict_themselves(said: list[tuple[in
     assert sorted(found) == sorted(key for key, different in blocks.items() if len(different) > 1)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.dictionaries(st.integers(0, 3), st.integers(0, 1), min_size=1))),
+    st.sampled_from([1, 10 * REMEMBERED]),
+)
+@examples(max_examples=200, deadline=None)
+def test_many_at_once_are_seen_as_one_by_one(said: list[tuple[int, dict[int, int]]], authors: int) -> None:
+    (together, told), (alone, also_told) = witness(authors), witness(authors)
+    for height, blocks in said:
+        votes = {signer: prepare(signer, height, block) for signer, block in blocks.items()}
+        together.see_all(votes, lambda number: None)
+        for vote in votes.values():
+            alone.see(vote)
+    assert told == also_told
+    assert (together._young, together._old) == (alone._young, alone._old)
+
+
 def test_only_genuine_signatures_accuse() -> None:
     made = Network(4, settings())
     made.start()
