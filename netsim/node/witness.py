@@ -11,7 +11,7 @@ than anybody's share has his part of it grow old alone: who signs about ever new
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from netsim.node.message import Signed
 
@@ -48,8 +48,12 @@ class Witness:
         else:  # remembered from now on: that of the old generation, else this one
             old = self._old.get(claim)
             first = message if old is None else old.get(author, message)
-            said = self._remember(claim, (author,))
+            if len(self._young) >= self._share or self._total >= self._most:
+                self._make_room((author,))
+            said = self._young.setdefault(claim, {})
             said[author] = first
+            self._counts[author] += 1
+            self._total += 1
         if first is message or first is None or first.digest == message.digest:
             return
         said[author] = None
@@ -64,25 +68,24 @@ class Witness:
         nobody: dict[int, Signed | None] = {}
         known = self._young.get(claim, nobody).keys(), self._old.get(claim, nobody).keys()
         if all(authors.isdisjoint(messages) for authors in known):
-            self._remember(claim, messages.keys()).update(messages)
+            self._make_room(messages)
+            self._young.setdefault(claim, {}).update(messages)
+            self._counts.update(messages.keys())
+            self._total += len(messages)
         else:
             for number, message in enumerate(messages.values()):
                 turn(number)
                 self.see(message)
 
-    def _remember(self, claim: _Claim, authors: Collection[int]) -> dict[int, Signed | None]:
-        """Make room for what these authors say about a claim of which nothing by them is young."""
-        counts, share = self._counts, self._share
-        if len(self._young) >= share:  # else nobody can have said so much
+    def _make_room(self, authors: Iterable[int]) -> None:
+        """Each of these authors has something to say of which nothing by him is young."""
+        if len(self._young) >= self._share:  # else nobody can have said so much
             for author in authors:
-                if counts[author] >= share:
+                if self._counts[author] >= self._share:
                     self._age(author)
         if self._total >= self._most:
             self._old, self._young, self._total = self._young, {}, 0
-            counts.clear()
-        counts.update(authors)
-        self._total += len(authors)
-        return self._young.setdefault(claim, {})
+            self._counts.clear()
 
     def _age(self, author: int) -> None:
         """What is young of an author becomes old, and what was old is forgotten."""
