@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from netsim.bench import emulating, simulating, table
+from netsim.bench import table
+from netsim.bench.apart import lines_of
+from netsim.bench.emulating import NotEmulated
 from netsim.bench.figure import FIGURES, Effort, Line
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-_MODULES = simulating, emulating  # they enter their figures when they are imported
 
 
 @app.command()
@@ -78,11 +80,11 @@ def _measure(names: list[str], effort: Effort) -> tuple[list[Line], bool]:
         if sys.stderr.isatty():
             typer.echo(f"\r\033[K{name} …", err=True, nl=False)
         try:
-            lines += FIGURES[name](effort)
-        except (emulating.NotEmulated, subprocess.CalledProcessError, OSError) as error:  # the others are still told
+            lines += lines_of(name, effort)
+        except (NotEmulated, subprocess.CalledProcessError, OSError) as error:  # the others are still told
             typer.echo(f"bench: {name} could not be measured: {error}", err=True)
             complete = False
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BrokenProcessPool):
             typer.echo("bench: interrupted; what was measured until then:", err=True)
             complete = False
             break

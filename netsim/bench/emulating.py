@@ -128,7 +128,7 @@ def idle(effort: Effort) -> Iterator[Line]:
     yield _paced("idle", f"{seconds} s without blocks, 13 processes", min(effort.times, 2), empty)
 
 
-@figure("start")
+@figure("start", fresh=True)
 def start(effort: Effort) -> Iterator[Line]:
     """How long it takes until 100 processes are ready."""
     nodes = effort.of(100, 8)
@@ -138,7 +138,7 @@ def start(effort: Effort) -> Iterator[Line]:
     yield Line("start", f"start of {nodes} processes", "s", samples, goal=3.0)
 
 
-@figure("memory")
+@figure("memory", fresh=True)
 def memory(effort: Effort) -> Iterator[Line]:
     """Private memory of an idle node's process, beside a bare child of a fork server."""
     nodes = effort.of(13, 4)

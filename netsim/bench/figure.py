@@ -81,13 +81,16 @@ class Line:
 
 Measure = Callable[[Effort], Iterable[Line]]
 FIGURES: dict[str, Measure] = {}  # by name, in the order of the table
+FRESH: set[str] = set()  # those of a process that has emulated nothing before
 
 
-def figure(name: str) -> Callable[[Measure], Measure]:
+def figure(name: str, fresh: bool = False) -> Callable[[Measure], Measure]:
     """Enters a function into the table under a name. It may give several lines."""
 
     def enter(measure: Measure) -> Measure:
         FIGURES[name] = measure
+        if fresh:
+            FRESH.add(name)
         return measure
 
     return enter
