@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _WINDOW_NS = 100_000_000  # most logical time from a process's next event to its horizon: it reports now and then
 _NEVER = FOREVER >> 2  # two of them still fit into 64 bits
-_WORTH = 0.5  # of the shortest way out and back: a window of that width is granted at once
+_WORTH = 0.2  # of the shortest way out and back: a window of that width is granted at once
 
 Window = tuple[int, int, int, dict[int, int]]
 
