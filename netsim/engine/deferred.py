@@ -5,7 +5,7 @@ handed without any reaction (see `Consensus.unmoved_by`). So many deliveries are
 the node's CPU, first come, first served, which is arithmetic (Lindley's recursion) and needs no event of its own.
 Before anything else happens at the node they are handed over in order, each at the time at which the CPU took it up. So
 what is counted, recorded, rejected and told of contradictions is the same, at the same times, as if each had come by
-itself.
+itself. That holds as well for votes that had to wait behind something else, once they are the first in the CPU's queue.
 
 Where every event is handled in its turn and no rule looks at arrivals, such votes need not even pass the heap. They
 wait in *boxes*, one for each claim at each node, in the order of their arrivals. Only the first one that may move the
@@ -40,9 +40,9 @@ class Box:
     """The votes of one claim on their way to one node.
 
     If there are more than `left`, an event stands for the first that may move the node: its own arrival, the *waker*.
-    But as long as more votes come into the box, that may be another one each time. So at first the event is an *alarm*
-    at an earlier vote's time, so many ranks before that no more votes are expected to come in between; then it is seen
-    anew what is known by now.
+    But as long as more votes come into the box, that may be another one each time. So at first the event is an *alarm*,
+    at the time of a vote some ranks earlier: so many more may come in, and arrive before it, until it has to be set
+    anew. When it is due, it is seen anew what is known by then.
     """
 
     __slots__ = ("bound", "first", "inside", "late", "left", "look", "node", "spare", "votes", "waker")
@@ -54,9 +54,9 @@ class Box:
         self.votes: Coming = []
         self.left = -1  # how many of those in the box the node may be handed without any reaction
         self.waker: Flight | None = None
-        # When the alarm or the waker is due. If neither is needed, later than everything: (time,) or the vote's key.
+        # When the alarm is due, (time,), or the waker, by its key; if neither is needed, later than everything.
         self.bound: tuple[int, ...] = _LAST
-        self.spare = -1  # how many more may come in before the bound until it has to be set anew
+        self.spare = -1  # how many more may come in, to arrive before the bound, until it has to be set anew
         self.inside = 0  # those that have left it, and have not been handed over
         self.late = False  # nothing that may still come moves the node
         self.look = -1  # the time of the event that looks at what is through the downlink
