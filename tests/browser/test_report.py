@@ -145,9 +145,9 @@ def test_a_chart_gives_its_data_as_a_table_and_as_a_file(runs: Any, opened: Open
     page = opened(runs["voted"][0] / report.NAME)
     figure = page.locator("#over-time")
     figure.locator("summary").click()
-    rows = figure.locator("tbody tr").count()
     with page.expect_download() as download:
         figure.get_by_role("button", name="Download CSV").click()
+    rows = figure.locator("tbody tr").count()
     assert download.value.suggested_filename == "over-time.csv"
     lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("series,time of the proposal (s),")
@@ -185,6 +185,7 @@ def test_names_are_text_whatever_they_hold(runs: Any, opened: Open, tmp_path: Pa
         canvas.hover()  # what a tooltip says is a name, too
     for summary in page.locator("summary").all():
         summary.click()
+    page.wait_for_function("[...document.querySelectorAll('figure details')].every((one) => one.querySelector('td'))")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.title() == f"{HOSTILE} · netsim"
     assert HOSTILE in page.locator("h1").inner_text()
