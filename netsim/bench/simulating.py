@@ -183,17 +183,17 @@ def _whole(command: list[str]) -> tuple[float, int]:
 def growth(effort: Effort) -> Iterator[Line]:
     """What a delivery costs at 100 and at 10 000 nodes, about the same number of copies each, event by event.
 
-    It is what twice as many blocks take longer: what nodes are made with is not in it.
+    What nodes are made with is not in it: a run without blocks is subtracted.
     """
     few, many = 100, effort.of(10_000, 1000)
-    copies = effort.of(160_000, 16_000)
+    copies = effort.of(320_000, 16_000)
     samples = []
     for _ in range(effort.times):
         cost = {}
         for nodes in (few, many):
-            blocks = max(1, copies // (8 * nodes))
-            (once, fewer), (twice, more) = (_steps(nodes, number) for number in (blocks, 2 * blocks))
-            cost[nodes] = (twice - once) / (more - fewer)
+            bare, start = _steps(nodes, 0)
+            steps, delivered = _steps(nodes, max(1, copies // (8 * nodes)))
+            cost[nodes] = (steps - bare) / (delivered - start)
         samples.append(Sample(cost[many] / cost[few]))
     beside: dict[str, float | str] = {f"heap steps per copy, {nodes} nodes": value for nodes, value in cost.items()}
     says = f"cost per copy, {many} nodes against {few}, event by event"
@@ -201,11 +201,12 @@ def growth(effort: Effort) -> Iterator[Line]:
 
 
 def _steps(nodes: int, blocks: int) -> tuple[float, float]:
-    """How many steps of a bare heap loop the flooding of some blocks takes as long as, and how many copies that is."""
+    """How many steps of a bare heap loop some blocks' flooding takes as long as, and how many copies that is."""
     world = ("busy", f"sites.here.nodes={nodes}", f"duration={10 * blocks + 5} s")
-    line = _timed("growth", "", 1, world, event_by_event=True)
-    copies = float(line.beside["copies"])
-    return copies / line.value, copies
+    planned = worlds.plan(*world)
+    blank, trace, seconds = rate(lambda: (_simulate(planned, event_by_event=True), 0))
+    assert blank.reference is not None
+    return seconds * blank.reference, float(_delivered(trace)[0]["messages"]["delivered"])
 
 
 @figure("trace")

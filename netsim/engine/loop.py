@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from netsim.engine.deferred import ALARM, Box, Claim, Deferred, Votes
 from netsim.engine.plan import Plan
 from netsim.engine.workload import Submission
-from netsim.network import Drop, Inbound, Pass, Times, stream
+from netsim.network import Drop, Inbound, Parts, Pass, Times, stream
 from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
 from netsim.node.message import Message, Signed
@@ -69,24 +69,26 @@ class Memory(dict[str, bytes]):
     put = dict.__setitem__
 
 
+# Of one copy, in ns: when its transmission began, when it departed, and the parts of what follows (`network.inbound`).
+Way = tuple[int, int, Parts]
+
+
 class Flight:
     """One message on its way to some nodes of this process, with its arrivals in order; `index` is the next."""
 
     __slots__ = (
-        "begun",
         "box",
         "claim",
-        "departures",
         "index",
         "last",
         "lost",
         "message",
-        "parts",
         "receivers",
         "sent",
         "size",
         "tag",
         "times",
+        "ways",
     )
 
     def __init__(
@@ -95,13 +97,11 @@ class Flight:
         sent: int,
         times: list[int],
         receivers: list[int],
-        begun: list[int],
-        departures: list[int],
-        parts: list[tuple[int, ...]] | None,
+        ways: list[Way] | None,
         lost: frozenset[int] | None,
         claim: tuple[int, ...] | None,
     ) -> None:
-        """`claim`: of a vote that may be counted later."""
+        """`ways`: where the trace says what their times are made of. `claim`: of a vote that may be counted later."""
         self.message = message
         self.box: Box | None = None  # of the one vote in it that may move its receiver; see `deferred`
         self.claim = claim
@@ -110,9 +110,7 @@ class Flight:
         self.sent = sent
         self.times = times
         self.receivers = receivers
-        self.begun = begun
-        self.departures = departures
-        self.parts = parts
+        self.ways = ways
         self.lost = lost
         self.index = 0
         self.last = len(times) - 1
@@ -125,11 +123,6 @@ class Flight:
 def among(times: Times, places: list[int]) -> Times:
     """Those of the copies at some places."""
     return times if isinstance(times, int) else [times[place] for place in places]
-
-
-def _each(times: Times, places: list[int]) -> list[int]:
-    """The same, one for each."""
-    return [times] * len(places) if isinstance(times, int) else [times[place] for place in places]
 
 
 class Packet:
@@ -465,7 +458,7 @@ class Node:
             block, height, round_ = message.about
             self._cause = self._rows
             self._row("deliver", block, height, round_, sender, name, flight.size, flight.tag)
-            if flight.parts is not None:
+            if flight.ways is not None:
                 self._hops(name, time, ready, flight, place)
         assert self.participant is not None
         self.participant.on_message(sender, message)
@@ -537,7 +530,7 @@ class Node:
 
     def alone(self, time: int, message: Signed) -> Flight:
         """A vote that has been put off, on its way to this node alone."""
-        return Flight(message, 0, [time], [self.me], [0], [0], None, None, message.claim)
+        return Flight(message, 0, [time], [self.me], None, None, message.claim)
 
     def is_set(self, name: str, event: int) -> bool:
         """Whether that very setting of a timer still stands."""
@@ -585,9 +578,8 @@ class Node:
             self._loop.news.append((proposal, self.me, block, at))
 
     def _hops(self, name: int, time: int, ready: int, flight: Flight, place: int) -> None:
-        assert flight.parts is not None
-        begun, departure = flight.begun[place], flight.departures[place]
-        access_up, backbone, retransmit, access_down, order = flight.parts[place]
+        assert flight.ways is not None
+        begun, departure, (access_up, backbone, retransmit, access_down, order) = flight.ways[place]
         reached = departure + access_up + backbone + retransmit + access_down + order
         hops = self._loop.recorder.hops
         for part, nanoseconds in (
@@ -768,19 +760,26 @@ class Loop:
             places = self._put_off(now, sender, key, claim, message, times, receivers, arrivals.lost)
             if not places:
                 return
+            order = sorted((times[place], receivers[place], place) for place in places)
         else:
-            places = list(range(len(times)))
-        order = places if len(places) == 1 else sorted(places, key=lambda place: (times[place], receivers[place]))
-        parts = arrivals.parts
+            order = sorted(zip(times, receivers, range(len(times)), strict=True))
+        ways = None
+        if arrivals.parts is not None:
+            ways = [
+                (
+                    begun if isinstance(begun, int) else begun[place],
+                    departures if isinstance(departures, int) else departures[place],
+                    arrivals.parts[place],
+                )
+                for _, _, place in order
+            ]
         flight = Flight(
             message,
             sent,
-            [times[place] for place in order],
-            [receivers[place] for place in order],
-            _each(begun, order),
-            _each(departures, order),
-            None if parts is None else [parts[place] for place in order],
-            None if not arrivals.lost else frozenset(at for at, place in enumerate(order) if place in arrivals.lost),
+            [time for time, _, _ in order],
+            [receiver for _, receiver, _ in order],
+            ways,
+            None if not arrivals.lost else frozenset(at for at, way in enumerate(order) if way[2] in arrivals.lost),
             claim,
         )
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))

@@ -11,6 +11,7 @@ from netsim.network.draws import draw, draw_array, key, stream
 from netsim.network.inbound import Arrivals, Inbound
 from netsim.network.link import Downlink, Times, Uplink
 from netsim.network.network import Network
+from netsim.network.path import Parts
 from netsim.network.rules import Deliver, Drop, Pass, Rules, Verdict
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Drop",
     "Inbound",
     "Network",
+    "Parts",
     "Pass",
     "QuantileTable",
     "Rules",
