@@ -57,12 +57,16 @@ def shipped(folder: Path) -> dict[str, Path]:
 
 
 def compare(path: Path, seeds: int, packings: Sequence[str], full: bool) -> Iterator[Row]:
-    """A scenario, every point of its sweep if it has one, with its own seed and those that follow.
+    """A scenario with its own seed and those that follow.
+
+    Of a sweep every point; in the short form only those that it wants emulated itself, if it names any.
 
     Raises ScenarioError for one that cannot be read.
     """
     overrides = [] if full else SHORT.get(path.name, [])
-    for point in points(path, vary=(), overrides=overrides, seed=None, catalogue=catalogue):
+    there = list(points(path, vary=(), overrides=overrides, seed=None, catalogue=catalogue))
+    wanted = [] if full else [point for point in there if point.emulated]
+    for point in wanted or there:
         values = ", ".join(str(value) for value in point.values.values())
         name = f"{path.stem} ({values})" if values else path.stem
         first = point.scenario.seed
