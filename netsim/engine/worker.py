@@ -13,7 +13,7 @@ import pickle
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -114,8 +114,8 @@ class Worker:
             self._loop.leave = self._crash
         self._crashed = False
         self._homes = _homes(places)
-        # By sender: the receivers of its latest broadcast, and by process the least time that it takes to one of them.
-        self._ways: dict[int, tuple[Sequence[int], tuple[tuple[int, int], ...]]] = {}
+        # By sender: the receivers of its latest message, and `_ways_to` them.
+        self._ways: dict[int, tuple[Sequence[int], tuple[tuple[int, int, list[int]], ...]]] = {}
         self._sequence = 0  # of our outbox
         self._received = [0] * len(places)
         self._probes: set[int] = set()
@@ -419,28 +419,25 @@ class Worker:
 
     def _first_arrivals(self, packet: Packet) -> Iterator[tuple[int, int]]:
         """Processes with a node that a packet is for, and the least time at which it may arrive there."""
+        known = self._ways.get(packet.sender)
+        if known is None or known[0] != packet.receivers:  # mostly to the same nodes as the last one
+            known = self._ways[packet.sender] = packet.receivers, self._ways_to(packet)
         departures = packet.departures
-        if isinstance(departures, int):  # mostly to the same nodes as the last one
-            if self._ways.get(packet.sender, ((), ()))[0] != packet.receivers:
-                least: dict[int, int] = {}
-                for process, after in self._ways_from(packet.sender, packet.receivers):
-                    least[process] = min(after, least.get(process, FOREVER))
-                self._ways[packet.sender] = packet.receivers, tuple(least.items())
-            for process, after in self._ways[packet.sender][1]:
-                yield process, departures + after
-        else:
-            for departure, receiver in zip(departures, packet.receivers, strict=True):
-                for process, after in self._ways_from(packet.sender, [receiver]):
-                    yield process, departure + after
+        for process, after, places in known[1]:
+            first = departures if isinstance(departures, int) else min([departures[place] for place in places])
+            yield process, first + after
 
-    def _ways_from(self, sender: int, receivers: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Processes with receivers, and the least time that a copy takes from its departure to its arrival there."""
+    def _ways_to(self, packet: Packet) -> tuple[tuple[int, int, list[int]], ...]:
+        """Processes with receivers, the least time that a copy takes from its departure to its arrival there, and the
+        places of the copies for which that is so."""
         minimum = self._plan.network.after_departure
-        for receiver in receivers:
+        ways: dict[tuple[int, int], list[int]] = {}
+        for place, receiver in enumerate(packet.receivers):
             if receiver not in self._here:
-                after = minimum(sender, receiver)
+                after = minimum(packet.sender, receiver)
                 for process in self._homes[receiver]:
-                    yield process, after
+                    ways.setdefault((process, after), []).append(place)
+        return tuple((process, after, places) for (process, after), places in ways.items())
 
     async def _publish_batch(self, envelopes: list[Envelope]) -> None:
         self._sequence += 1
