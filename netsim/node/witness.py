@@ -11,7 +11,7 @@ than anybody's share has his part of it grow old alone: who signs about ever new
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from netsim.node.message import Signed
 
@@ -49,7 +49,7 @@ class Witness:
             old = self._old.get(claim)
             first = message if old is None else old.get(author, message)
             if len(self._young) >= self._share or self._total >= self._most:
-                self._make_room((author,))
+                self._make_room(author)
             said = self._young.setdefault(claim, {})
             said[author] = first
             self._counts[author] += 1
@@ -65,11 +65,11 @@ class Witness:
         claim = next(iter(messages.values())).claim
         if claim is None:
             return
-        nobody: dict[int, Signed | None] = {}
-        known = self._young.get(claim, nobody).keys(), self._old.get(claim, nobody).keys()
-        if all(authors.isdisjoint(messages) for authors in known):
-            self._make_room(messages)
-            self._young.setdefault(claim, {}).update(messages)
+        young, nobody = self._young, dict[int, Signed | None]()
+        known = young.get(claim, nobody).keys(), self._old.get(claim, nobody).keys()
+        room = len(young) < self._share and self._total + len(messages) <= self._most
+        if room and all(authors.isdisjoint(messages) for authors in known):
+            young.setdefault(claim, {}).update(messages)
             self._counts.update(messages.keys())
             self._total += len(messages)
         else:
@@ -77,12 +77,10 @@ class Witness:
                 turn(number)
                 self.see(message)
 
-    def _make_room(self, authors: Iterable[int]) -> None:
-        """Each of these authors has something to say of which nothing by him is young."""
-        if len(self._young) >= self._share:  # else nobody can have said so much
-            for author in authors:
-                if self._counts[author] >= self._share:
-                    self._age(author)
+    def _make_room(self, author: int) -> None:
+        """Something more that an author says is to be remembered."""
+        if self._counts[author] >= self._share:
+            self._age(author)
         if self._total >= self._most:
             self._old, self._young, self._total = self._young, {}, 0
             self._counts.clear()

@@ -92,11 +92,13 @@ def test_exactly_those_are_told_on_who_contradict_themselves(said: list[tuple[in
 
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.dictionaries(st.integers(0, 3), st.integers(0, 1), min_size=1))),
-    st.sampled_from([1, 10 * REMEMBERED]),
+    st.tuples(st.integers(1, 8), st.integers(1, 20)),
 )
-@examples(max_examples=200, deadline=None)
-def test_many_at_once_are_seen_as_one_by_one(said: list[tuple[int, dict[int, int]]], authors: int) -> None:
-    (together, told), (alone, also_told) = witness(authors), witness(authors)
+@examples(max_examples=300, deadline=None)
+def test_many_at_once_are_seen_as_one_by_one(said: list[tuple[int, dict[int, int]]], room: tuple[int, int]) -> None:
+    (together, told), (alone, also_told) = witness(), witness()
+    for one in (together, alone):
+        one._share, one._most = room
     for height, blocks in said:
         votes = {signer: prepare(signer, height, block) for signer, block in blocks.items()}
         together.see_all(votes, lambda number: None)
@@ -104,6 +106,8 @@ def test_many_at_once_are_seen_as_one_by_one(said: list[tuple[int, dict[int, int
             alone.see(vote)
     assert told == also_told
     assert (together._young, together._old) == (alone._young, alone._old)
+    assert together._counts == alone._counts
+    assert together._total == alone._total == sum(map(len, alone._young.values()))
 
 
 def test_only_genuine_signatures_accuse() -> None:
