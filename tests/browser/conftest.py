@@ -31,7 +31,11 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """An empty tab that has said nothing when the test is over: no error, no warning, no dialogue of a script that got
-    in."""
+    in.
+
+    Wait with locators, never with `wait_for_function`: where it does not find its condition met at once it evaluates
+    text within the page, which the page's policy forbids, so that it works only on a fast machine.
+    """
     context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
     context.set_default_timeout(_PATIENCE_MS)
     page = context.new_page()

@@ -178,7 +178,7 @@ def test_hostile_names_are_text_everywhere(page: Page, opened: Path, tmp_path: P
     page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
     for summary in page.locator("summary").all():
         summary.click()
-    page.wait_for_function("document.querySelectorAll('tbody tr').length > 70")  # tables are made when they are opened
+    page.locator("tbody tr").nth(70).wait_for(state="attached")  # tables are made when they are opened
     assert page.locator("main img").count() == 0
     with page.expect_download() as download:
         page.click("text=Download GraphML")

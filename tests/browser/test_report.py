@@ -185,7 +185,7 @@ def test_names_are_text_whatever_they_hold(runs: Any, opened: Open, tmp_path: Pa
         canvas.hover()  # what a tooltip says is a name, too
     for summary in page.locator("summary").all():
         summary.click()
-    page.wait_for_function("[...document.querySelectorAll('figure details')].every((one) => one.querySelector('td'))")
+    page.locator("figure details:not(:has(td))").first.wait_for(state="detached")  # that is: until there is none
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.title() == f"{HOSTILE} · netsim"
     assert HOSTILE in page.locator("h1").inner_text()

@@ -20,7 +20,7 @@ def open_page(page: Page, path: Path) -> None:
     page.wait_for_selector("html[data-ready]")
     for canvas in page.locator(".canvas").all():
         canvas.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelectorAll('.canvas:not([data-drawn])').length === 0")
+    page.locator(".canvas:not([data-drawn])").first.wait_for(state="detached")  # that is: until there is none
 
 
 def drawn(page: Page) -> list[dict[str, object]]:
