@@ -104,12 +104,6 @@ def is_gone(process: int) -> bool:
         return True
 
 
-def hear_interrupts() -> None:
-    """A child inherits it where an earlier test's run has left this process deaf to Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_sweep_that_is_ended_leaves_no_process_and_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
     (tmp_path / "small.yaml").write_text(TEXT, encoding="utf-8")
@@ -124,7 +118,6 @@ def test_a_sweep_that_is_ended_leaves_no_process_and_goes_on_where_it_was(tmp_pa
             stdout=subprocess.DEVNULL,
             stderr=errors,
             start_new_session=True,
-            preexec_fn=hear_interrupts,
         )
     until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 0)
     children = descendants(command.pid)
