@@ -47,8 +47,8 @@ _SHOW_EVERY_S = 0.1
 _FOREWARNING_NS = 500_000_000  # clock pace, on the wall: how long before it happens all are told what is wished for
 _LAST_WORDS_S = 0.2  # for the broker's own word of its death, before others tell of it
 # What every process needs is imported once, before they are forked off; nothing in it starts threads.
-_PRELOAD = ["netsim.engine.worker", "networkx", "numpy", "cryptography.exceptions", "concurrent.futures.thread"]
-_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519", "encodings.idna", "netsim.engine.preload"]
+_PRELOAD = ["netsim.engine.worker", "networkx", "numpy", "concurrent.futures.thread", "encodings.idna"]
+_PRELOAD += ["cryptography.hazmat.primitives.asymmetric.ed25519", "nacl.signing", "netsim.engine.preload"]
 
 
 class Interrupted(Exception):
