@@ -185,6 +185,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=3):
     crashed: bool = False  # its node has crashed and everything is written: kill it
     busy: int = 0
     late: int = 0
+    part: int = 0  # of a long window: 1, 2, … before it is done, then 0
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, tag=4):

@@ -320,6 +320,7 @@ class _Coordinator:
         slacks = [slack(self.plan, place) for place in self.places]
         windows = Windows(reach, slacks, [place.since for place in self.places], self.plan.scenario.duration)
         granted: dict[int, int] = {}  # by process under way: the number of its grant
+        parts = [0] * len(self.places)  # by process: the last part of it that it has told of
         self._await(())
         steering = self.steering
         if steering is not None:
@@ -334,6 +335,7 @@ class _Coordinator:
                 for process, number, horizon, marks in windows.grants(limit):
                     self.awaited.add(process)
                     granted[process] = number
+                    parts[process] = 0
                     amendments, self.amendments[process] = self.amendments[process], []
                     grant = control.Grant(number, horizon, marks, amendments)
                     await self._tell(transport, self.topics.grant(process), grant)
@@ -348,8 +350,13 @@ class _Coordinator:
             word = await anext(words)
             if not isinstance(word, control.Report) or granted.get(word.process) != word.grant:
                 continue
-            del granted[word.process]  # should the broker double it
-            self.awaited.discard(word.process)
+            if word.part:
+                if word.part <= parts[word.process]:
+                    continue
+                parts[word.process] = word.part
+            else:
+                del granted[word.process]  # should the broker double it
+                self.awaited.discard(word.process)
             self.moved, self.asked = time.monotonic(), None
             self.marks[word.process] = word.sequence
             self.busy[word.process] = word.busy

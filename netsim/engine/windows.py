@@ -14,6 +14,7 @@ moment, not only when all have reported, so there is no barrier:
   for L counts the ways over p, and the way from q to itself and back.
 * p has a window and has not reported. In it p handles what was known when it was granted, and what comes of that at p
   itself, so nothing that p sends leaves before the `acts` of then.
+* p has reported a part of its window: the same holds from where it stands now.
 * A message that nobody has told of yet was sent in a window that is not reported; the case before is about it.
 
 A grant comes with the high-water marks of those outboxes that are known to hold something for q. What others hold was
@@ -113,9 +114,10 @@ class Windows:
             yield process, self.number, horizon, marks
 
     def report(self, word: Report) -> None:
-        """A process has handled its window."""
+        """A process has handled its window, or a part of it."""
         process = word.process
-        self._under_way.discard(process)
+        if not word.part:
+            self._under_way.discard(process)
         if word.crashed:
             self._gone[process] = True
             self._next[process] = self._acts[process] = _NEVER

@@ -39,6 +39,8 @@ from netsim.network import Times
 
 Wrap = Callable[[Transport, Place], Transport]
 
+_STEP_NS = 250_000  # lockstep: logical time between two looks at the wall within a window
+PART_NS = 2_500_000  # lockstep: wall time after which the others are told how far a window has come
 _RECEIVE_EVERY_NS = 1_000_000  # clock pace: the longest that what has arrived waits for what is due
 NO_BROKER = 75  # exit code of a process that has lost its broker (EX_TEMPFAIL of sysexits.h)
 
@@ -253,13 +255,27 @@ class Worker:
                 grant, self._grant = self._grant, None
                 for amendment in grant.amendments:
                     self._amend(amendment)
-                self._loop.run(grant.horizon)
-                await self._report(grant.number, await self._send_outbox())
+                await self._run_window(grant)
                 if self._crashed:
                     await asyncio.Event().wait()  # until we are killed
             elif self._finish is not None and self._reached(self._finish.marks):
                 await self._end()
                 return
+
+    async def _run_window(self, grant: control.Grant) -> None:
+        """Handle all that lies before a horizon. Where that takes long, say every now and then how far it has come:
+        others can go on by it, and take up what has been sent."""
+        loop, horizon = self._loop, grant.horizon
+        part = 0
+        began = time.monotonic_ns()
+        while (following := loop.next()) < horizon:
+            loop.run(min(following + _STEP_NS, horizon))
+            if time.monotonic_ns() - began > PART_NS and loop.next() < horizon:
+                part += 1
+                await self._report(grant.number, await self._send_outbox(), part=part)
+                began = time.monotonic_ns()
+        loop.run(horizon)
+        await self._report(grant.number, await self._send_outbox())
 
     def _reached(self, marks: dict[int, int]) -> bool:
         received = self._received
@@ -443,7 +459,7 @@ class Worker:
         self._sequence += 1
         await self._publish(self._topics.outbox(self._me), Batch(self._me, self._sequence, envelopes))
 
-    async def _report(self, grant: int, caused: dict[int, int], now: int | None = None) -> None:
+    async def _report(self, grant: int, caused: dict[int, int], now: int | None = None, part: int = 0) -> None:
         """Write everything down, then say where we stand."""
         for store in self._stores:
             store.flush()
@@ -454,7 +470,7 @@ class Worker:
         busy, late = (self._loop.busy, self._lateness.since()) if self._job.steered else (0, 0)
         await self.say(
             control.Report(
-                self._me, grant, following, acts, self._sequence, caused, news, self._crashed, busy=busy, late=late
+                self._me, grant, following, acts, self._sequence, caused, news, self._crashed, busy, late, part
             )
         )
 

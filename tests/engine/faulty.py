@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 
+from netsim.engine import worker
 from netsim.engine.layout import Place
 from netsim.engine.transport import Transport
 
@@ -41,6 +42,19 @@ class Slow(Through):
             if random.random() < 0.05:
                 time.sleep(random.random() * 0.02)
             yield topic, payload
+
+
+class Talkative(Through):
+    """Every process tells of its windows part by part, and what it tells the coordinator comes twice."""
+
+    def __init__(self, inner: Transport, place: Place) -> None:
+        super().__init__(inner, place)
+        worker.PART_NS = 0
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        await self.inner.publish(topic, payload)
+        if topic.endswith("/report"):
+            await self.inner.publish(topic, payload)
 
 
 class Frozen(Through):

@@ -26,6 +26,7 @@ def test_every_shipped_scenario_is_tested_here() -> None:
 
 
 SLOWED = ("greater-bay.yaml", "leader-crash.yaml", "bitcoin-2019.yaml")  # with sleeps wherever something is sent
+WRAPS = {"packed": faulty.Talkative, "slowed": faulty.Slow}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ SLOWED = ("greater-bay.yaml", "leader-crash.yaml", "bitcoin-2019.yaml")  # with 
 )
 def test_every_shipped_scenario_equals_its_twin(name: str, way: str, tmp_path: Path) -> None:
     packed = ["emulation.nodes_per_process=3"] if way == "packed" else ["emulation.nodes_per_process=1"]
-    result = emulated(short(name, *packed), tmp_path, wrap=faulty.Slow if way == "slowed" else None)
+    result = emulated(short(name, *packed), tmp_path, wrap=WRAPS.get(way))
     assert result.failure == ""
     fidelity = result.summary["fidelity"]
     assert (fidelity["verdict"], fidelity["twin"]) == ("exact", "equal"), read(tmp_path).header.fidelity.twin_differs
@@ -70,7 +71,7 @@ def test_loss_queues_and_repeated_crashes_are_the_same_in_both_engines(
     transport: str, per_process: str, tmp_path: Path
 ) -> None:
     scenario = world(NASTY, f"transport={transport}", f"emulation.nodes_per_process={per_process}")
-    result = emulated(scenario, tmp_path)
+    result = emulated(scenario, tmp_path, wrap=faulty.Talkative if per_process == "2" else None)
     assert result.failure == ""
     fidelity = result.summary["fidelity"]
     assert (fidelity["verdict"], fidelity["twin"]) == ("exact", "equal"), read(tmp_path).header.fidelity.twin_differs
