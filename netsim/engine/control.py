@@ -72,7 +72,7 @@ class Topics:
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
     """One message of one node on its way. `departures`: one for all addressees, or one each (ns); `begun` likewise.
 
-    An empty `begun` is the same as `departures`.
+    An empty `begun` is the same as `departures`, or of no interest.
     """
 
     sender: int

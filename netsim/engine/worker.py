@@ -87,6 +87,20 @@ async def _run(job: Job) -> None:
         raise SystemExit(NO_BROKER) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """The receivers of a message from elsewhere that are nodes of this process."""
+
+    of: list[int]  # all receivers
+    places: list[int]  # of ours among them
+    receivers: list[int]
+
+    @staticmethod
+    def among(receivers: list[int], here: frozenset[int]) -> _Ours:
+        places = [place for place, receiver in enumerate(receivers) if receiver in here]
+        return _Ours(receivers, places, [receivers[place] for place in places])
+
+
 class Worker:
     """Drives the loop of one process."""
 
@@ -118,6 +132,8 @@ class Worker:
         self._homes = _homes(places)
         # By sender: the receivers of its latest message, and `_ways_to` them.
         self._ways: dict[int, tuple[Sequence[int], tuple[tuple[int, int, list[int]], ...]]] = {}
+        self._ours: dict[int, _Ours] = {}  # by sender: the receivers of its latest message here
+        self._parts = self._plan.scenario.trace == "full"  # whether anybody asks for when a transmission began
         self._sequence = 0  # of our outbox
         self._received = [0] * len(places)
         self._probes: set[int] = set()
@@ -218,9 +234,11 @@ class Worker:
                 self._gap = (process, expected - 1, batch.sequence - 1)
                 return False
         self._received[process] = batch.sequence
-        here = self._here
         for envelope in batch.envelopes:
-            places = [place for place, receiver in enumerate(envelope.receivers) if receiver in here]
+            ours = self._ours.get(envelope.sender)
+            if ours is None or ours.of != envelope.receivers:  # mostly the same nodes as the last one's
+                ours = self._ours[envelope.sender] = _Ours.among(envelope.receivers, self._here)
+            places = ours.places
             if not places:
                 continue
             departures = _times(envelope.departures, places)
@@ -231,7 +249,7 @@ class Worker:
                 envelope.sent,
                 _times(envelope.begun, places) if envelope.begun else departures,
                 departures,
-                [envelope.receivers[place] for place in places],
+                ours.receivers,
                 self._codec.decode(envelope.message),
             )
         return True
@@ -420,7 +438,7 @@ class Worker:
                     packet.incarnation,
                     packet.sequence,
                     packet.sent,
-                    [] if packet.begun is departures else _listed(packet.begun),
+                    _listed(packet.begun) if self._parts and packet.begun is not departures else [],
                     _listed(departures),
                     packet.receivers,
                     encoded,
