@@ -7,6 +7,7 @@ from pathlib import Path
 
 import faulty
 import pytest
+from known import is_known
 from worlds import SCENARIOS, constant, emulated, simulated, world
 
 from netsim import catalogue
@@ -40,6 +41,7 @@ def test_every_shipped_scenario_equals_its_twin(name: str, way: str, tmp_path: P
     fidelity = result.summary["fidelity"]
     assert (fidelity["verdict"], fidelity["twin"]) == ("exact", "equal"), read(tmp_path).header.fidelity.twin_differs
     assert fidelity["displaced"] == 0
+    assert is_known(name, result.summary["trace_digest"])
     assert result.summary["blocks"]["finalised"] > 0
     violated = name == "too-many-traitors.yaml"
     assert result.summary["safety"]["agreement"] == ("violated" if violated else "holds")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from known import is_known
 from worlds import emulated, world
 
 from netsim import catalogue
@@ -43,5 +44,6 @@ def test_every_protocol_is_exact_and_equals_its_twin(protocol: str, gossip: str,
     assert result.failure == ""
     fidelity, summary = result.summary["fidelity"], result.summary
     assert (fidelity["verdict"], fidelity["twin"]) == ("exact", "equal"), read(tmp_path).header.fidelity.twin_differs
+    assert is_known(f"{protocol}/{gossip}", summary["trace_digest"])
     assert summary["safety"]["agreement"] == "holds"
     assert summary["blocks"]["finalised"] > 0
