@@ -133,7 +133,7 @@ class Worker:
         # By sender: the receivers of its latest message, and `_ways_to` them.
         self._ways: dict[int, tuple[Sequence[int], tuple[tuple[int, int, list[int]], ...]]] = {}
         self._ours: dict[int, _Ours] = {}  # by sender: the receivers of its latest message here
-        self._parts = self._plan.scenario.trace == "full"  # whether anybody asks for when a transmission began
+        self._tells_ways = self._plan.scenario.trace == "full"  # it says when each transmission began
         self._sequence = 0  # of our outbox
         self._received = [0] * len(places)
         self._probes: set[int] = set()
@@ -438,7 +438,7 @@ class Worker:
                     packet.incarnation,
                     packet.sequence,
                     packet.sent,
-                    _listed(packet.begun) if self._parts and packet.begun is not departures else [],
+                    _listed(packet.begun) if self._tells_ways and packet.begun is not departures else [],
                     _listed(departures),
                     packet.receivers,
                     encoded,
