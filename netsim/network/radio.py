@@ -50,7 +50,7 @@ Direction = Literal["up", "down"]
 
 _LETTERS: dict[Direction, str] = {"up": "UF", "down": "DSF"}
 _BYTE = 8 * 10**9  # bits × ns per second
-_MOST_SLOTS = 4093  # that `latency` looks at, far apart where chances to ask are; a prime, so any place in a pattern
+MOST_SLOTS = 4093  # that `latency` looks at, far apart where chances to ask are; a prime, so any place in a pattern
 
 
 @lru_cache(maxsize=64)
@@ -317,7 +317,7 @@ def latency(radio: Radio, direction: Direction) -> Latency:
     slots = Slots(radio, 0)
     period = len(radio.pattern) * radio.slot
     chances = lcm(period, radio.request_every or period) // radio.slot
-    count = min(chances, _MOST_SLOTS)
+    count = min(chances, MOST_SLOTS)
     parts: dict[int, float] = {}
     failing = [1.0, *(odds / 2**64 for odds in _odds(radio)), 0.0]
     for number in range(count):
