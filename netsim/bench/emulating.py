@@ -63,9 +63,10 @@ def _paced(
 
     plan = worlds.plan(*world, source=source)
     duration = plan.scenario.duration / 1e9
-    samples, starts = [], []
+    samples, starts, speeds = [], [], [reference.bare_heap_loop()]
     for _ in range(times):
         done = _emulate(plan)
+        speeds.append(reference.bare_heap_loop())
         samples.append(Sample(done.conduct_s / duration))
         starts.append(done.start_s)
     twin, seconds = _twin(plan, done)
@@ -80,6 +81,7 @@ def _paced(
         "rounds": fidelity["rounds"],
         "start_s": median(starts),
         "twin_s": seconds,
+        "heap_loop_per_s": median(speeds),  # how fast the machine was meanwhile
     }
     return Line(name, says, _UNIT, tuple(samples), goal=goal, beside=beside)
 
