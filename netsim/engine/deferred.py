@@ -8,9 +8,10 @@ what is counted, recorded, rejected and told of contradictions is the same, at t
 itself. That holds as well for votes that had to wait behind something else, once they are the first in the CPU's queue.
 
 Where every event is handled in its turn and no rule looks at arrivals, such votes need not even pass the heap. They
-wait in *boxes*, one for each claim at each node, in the order of their arrivals. Only the first one that may move the
-node is an event. Whenever something happens at the node, what has arrived by then leaves the boxes, in order, through
-the downlink (where one is simulated) to the CPU; and afterwards the node is asked anew how many it may be handed.
+wait in *boxes* (see `poll`), one for each claim at each node, in the order of their arrivals. Only the first one that
+may move the node is an event. Whenever something happens at the node, what has arrived by then leaves the boxes, in
+order, through the downlink (where one is simulated) to the CPU; and afterwards the node is asked anew how many it may
+be handed.
 
     box (on its way) ──► downlink ──► CPU ──► handed over
 
@@ -23,97 +24,18 @@ from bisect import bisect_left
 from heapq import heappush
 from typing import TYPE_CHECKING
 
+from netsim.engine.poll import Box, Claim, Coming
 from netsim.node.consensus import ANY_NUMBER
 from netsim.node.message import Signed
 from netsim.node.participant import Participant
 
 if TYPE_CHECKING:
-    from netsim.engine.loop import Flight, Node
+    from netsim.engine.loop import Node
 
-Claim = tuple[int, ...]
-ALARM, FAULT, ARRIVAL, WORK = range(-1, 3)  # the kinds of event by which it matters what comes first
+FAULT, ARRIVAL, WORK = range(3)  # the kinds of event by which it matters what comes first,
+VOTE = 5  # and what waits for the CPU as an arrival does, but has been put off before
 _FIRST = -1  # sorts before every sender
-_LAST = (1 << 62,)  # behind every vote
 
-
-class Box:
-    """The votes of one claim on their way to one node.
-
-    If there are more than `left`, an event stands for the first that may move the node: its own arrival, the *waker*.
-    But as long as more votes come into the box, that may be another one each time. So at first the event is an *alarm*,
-    at the time of a vote some ranks earlier: so many more may come in, and arrive before it, until it has to be set
-    anew. When it is due, it is seen anew what is known by then.
-    """
-
-    __slots__ = ("bound", "first", "inside", "late", "left", "look", "node", "spare", "votes", "waker")
-
-    def __init__(self, node: Node, first: Signed) -> None:
-        """`first`: any one of them."""
-        self.node = node
-        self.first = first
-        self.votes: Coming = []
-        self.left = -1  # how many of those in the box the node may be handed without any reaction
-        self.waker: Flight | None = None
-        # When the alarm is due, (time,), or the waker, by its key; if neither is needed, later than everything.
-        self.bound: tuple[int, ...] = _LAST
-        self.spare = -1  # how many more may come in, to arrive before the bound, until it has to be set anew
-        self.inside = 0  # those that have left it, and have not been handed over
-        self.late = False  # nothing that may still come moves the node
-        self.look = -1  # the time of the event that looks at what is through the downlink
-
-    def __lt__(self, other: Box) -> bool:
-        """Of two alarms of one node at one time either may be the first."""
-        return False
-
-    def watch(self, now: int) -> None:
-        """Have an event stand for the first vote that may move the node. An alarm is due later than `now` (ns)."""
-        votes, left = self.votes, self.left
-        self.waker = None
-        if len(votes) <= left:
-            self.bound, self.spare = _LAST, left - len(votes)
-            return
-        votes.sort()
-        node = self.node
-        come = bisect_left(votes, (now,))
-        self.spare = min((left - come) // 2, max(len(node.validators) - 1 - len(votes), 0))
-        if self.spare and votes[left - self.spare][0] > now:
-            time = votes[left - self.spare][0]
-            self.bound = (time,)
-            heappush(node.heap, (time, ALARM, node.me, 0, node.me, self))
-        else:
-            time, sender, sequence, message, _ = votes[left]
-            self.spare = 0
-            self.bound = (time, sender, sequence)
-            self.waker = waker = node.alone(time, message)
-            waker.box = self
-            heappush(node.heap, (time, ARRIVAL, sender, sequence, node.me, waker))
-
-    def ring(self, time: int) -> None:
-        """The alarm is due, if it still stands."""
-        if self.bound == (time,):
-            self.watch(time)
-
-    def let(self, left: int, now: int) -> None:
-        """The node may be handed so many without any reaction."""
-        if left != self.left:
-            self.left = left
-            self.watch(now)
-
-    def taken(self, bound: tuple[int, ...]) -> Coming:
-        """What arrives before the bound leaves the box. Nothing that may move the node does, but as its own event."""
-        votes = self.votes
-        votes.sort()
-        end = bisect_left(votes, bound)  # nothing is compared beyond the number
-        arrived = votes[:end]
-        del votes[:end]
-        self.inside += end
-        self.left -= end
-        return arrived
-
-
-# When it comes to the next place (ns), who sent it, its number, the message, its box.
-Vote = tuple[int, int, int, Signed, Box]
-Coming = list[Vote]
 # When the CPU takes it up and when it came to the CPU (ns), who sent it, its number, the message, its box.
 Votes = list[tuple[int, int, int, int, Signed, Box | None]]
 
@@ -139,13 +61,14 @@ class Deferred:
 
     # --- boxes ----------------------------------------------------------------------------------------------------
 
-    def box(self, claim: Claim, vote: Signed) -> Box | None:
-        """A box for votes like this one, None where the node has to see each when it comes."""
-        if self._participant is None or not self._participant.keeps(vote):
-            return None
-        box = self.boxes[claim] = Box(self._node, vote)
+    def keeps(self, vote: Signed) -> bool:
+        """Whether votes like this one may be put off at all."""
+        return self._participant is not None and self._participant.keeps(vote)
+
+    def open(self, box: Box) -> None:
+        """There are votes on their way for which there was no box."""
+        self.boxes[box.poll.claim] = box
         self._look(box, -1, FAULT)
-        return box
 
     def advance(self, time: int, kind: int, sender: int, sequence: int) -> None:
         """An event with this key comes to the node: what comes to the CPU before it takes its turn."""
@@ -154,16 +77,16 @@ class Deferred:
         if kind == ARRIVAL:
             bound = time, sender, sequence
         for box in self.boxes.values():
-            if box.votes:
-                arrived += box.taken(bound)
+            arrived += box.taken(bound)
         if len(arrived) > 1:
             arrived.sort()
         node = self._node
         if node.downlink is not None:
             through = self.through
             if arrived:
-                enter = node.downlink.enter
-                through += [(enter(at, vote.size), who, number, vote, box) for at, who, number, vote, box in arrived]
+                times, senders, numbers, votes, boxes = zip(*arrived, strict=True)
+                ends = node.downlink.enter_all(times, [vote.size for vote in votes])
+                through += zip(ends, senders, numbers, votes, boxes, strict=True)
                 through.sort()
             if not through:
                 return
@@ -175,7 +98,7 @@ class Deferred:
             return
         if node.queue:
             for at, who, number, vote, box in arrived:
-                node.queue.append((at, ARRIVAL, (who, number, node.alone(at, vote), 0)))
+                node.queue.append((at, VOTE, (who, number, vote)))
                 box.inside -= 1
             return
         free, cost = node.free, node.verifying
@@ -199,9 +122,9 @@ class Deferred:
 
     def ask(self, time: int, kind: int) -> None:
         """Something has happened at the node: what may it be handed now without any reaction?"""
-        over = [claim for claim, box in self.boxes.items() if not (box.inside or box.votes)]
-        for claim in over:
-            del self.boxes[claim]
+        for box in [box for box in self.boxes.values() if box.empty]:
+            del self.boxes[box.poll.claim]
+            box.close()
         for box in self.boxes.values():
             if not box.late:
                 self._look(box, time, kind)
@@ -209,7 +132,7 @@ class Deferred:
     def _look(self, box: Box, time: int, kind: int) -> None:
         """Find out which of these votes is the first that may move the node, and have an event stand for it."""
         assert self._participant is not None
-        unmoved = max(self._participant.unmoved_by(box.first), 0)
+        unmoved = max(self._participant.unmoved_by(box.poll.first), 0)
         left = unmoved - box.inside
         if unmoved >= ANY_NUMBER:
             box.late = True
@@ -239,13 +162,14 @@ class Deferred:
         """What is still on its way comes like anything else from now on."""
         node = self._node
         for box in self.boxes.values():
+            box.pull()
             for at, who, number, vote, _ in box.votes:
                 heappush(node.heap, (at, ARRIVAL, who, number, node.me, node.alone(at, vote)))
-            box.waker, box.bound = None, _LAST
+            box.close()
         if self.entries:  # they are still to be counted
             assert self._participant is not None
             for claim, box in self.boxes.items():
-                self.left[claim] = self._participant.unmoved_by(box.first) - box.inside
+                self.left[claim] = self._participant.unmoved_by(box.poll.first) - box.inside
         self.boxes.clear()
         for at, who, number, vote, _ in self.through:
             heappush(node.heap, (at, WORK, who, number, node.me, (node.alone(at, vote), 0)))
@@ -253,25 +177,24 @@ class Deferred:
 
     # --- at the CPU -----------------------------------------------------------------------------------------------
 
-    def takes(self, time: int, sender: int, sequence: int, flight: Flight) -> bool:
+    def takes(self, time: int, sender: int, sequence: int, vote: Signed) -> bool:
         """Whether a vote that comes to the CPU, or that came then and is now the first to wait for it, is put off."""
-        assert flight.claim is not None
-        vote = flight.message
-        assert isinstance(vote, Signed), "it has a claim"
+        claim = vote.claim
+        assert claim is not None, "it may be put off"
         node = self._node
         box = None
         if node.boxed:
-            box = self.boxes.get(flight.claim) or self.box(flight.claim, vote)
+            box = self.boxes.get(claim) or node.box(vote)
             if box is None:
                 return False
-        left = self.left.get(flight.claim)
+        left = self.left.get(claim)
         if left is None:
             if self._participant is None:
                 return False
             left = self._participant.unmoved_by(vote) - (0 if box is None else box.inside)
         if left <= 0:
             return False
-        self.left[flight.claim] = left - 1
+        self.left[claim] = left - 1
         start = node.free if node.free > time else time
         node.free = start + node.verifying
         self.entries.append((start, time, sender, sequence, vote, box))
@@ -288,14 +211,18 @@ class Deferred:
         drawn = False
         while queue:
             ready, kind, what = queue[0]
-            if kind != ARRIVAL:
+            if kind == VOTE:
+                sender, sequence, vote = what
+            elif kind == ARRIVAL:
+                sender, sequence, flight, _ = what
+                vote = flight.vote
+            else:
                 break
-            sender, sequence, flight, _ = what
-            if flight.claim is None:
+            if vote is None:
                 break
             if not drawn:
                 self.attend(time)
-            if not self.takes(ready, sender, sequence, flight):
+            if not self.takes(ready, sender, sequence, vote):
                 break
             queue.popleft()
             drawn = True

@@ -17,15 +17,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
-from itertools import groupby
-from operator import itemgetter
 from random import Random
 from typing import Any, Protocol
 
-from netsim.engine.deferred import ALARM, Box, Claim, Deferred, Votes
+from netsim.engine.deferred import VOTE, Deferred, Votes
 from netsim.engine.plan import Plan
+from netsim.engine.poll import ALARM, Box, Claim, Poll
 from netsim.engine.workload import Submission
-from netsim.network import Drop, Inbound, Parts, Pass, Times, stream
+from netsim.network import Arrivals, Drop, Inbound, Parts, Pass, Times, stream
 from netsim.node.block import Block, short_id
 from netsim.node.identity import Identities
 from netsim.node.message import Message, Signed
@@ -78,7 +77,6 @@ class Flight:
 
     __slots__ = (
         "box",
-        "claim",
         "index",
         "last",
         "lost",
@@ -88,6 +86,7 @@ class Flight:
         "size",
         "tag",
         "times",
+        "vote",
         "ways",
     )
 
@@ -99,12 +98,12 @@ class Flight:
         receivers: list[int],
         ways: list[Way] | None,
         lost: frozenset[int] | None,
-        claim: tuple[int, ...] | None,
+        vote: Signed | None,
     ) -> None:
-        """`ways`: where the trace says what their times are made of. `claim`: of a vote that may be counted later."""
+        """`ways`: where the trace says what their times are made of. `vote`: the message, where it may be put off."""
         self.message = message
         self.box: Box | None = None  # of the one vote in it that may move its receiver; see `deferred`
-        self.claim = claim
+        self.vote = vote
         self.size = message.size
         self.tag = message.tag
         self.sent = sent
@@ -169,6 +168,7 @@ class Node:
         self.incarnation = incarnation
         self.since = since  # earlier events belong to the process that held the node before
         self.participant: Program | None = None  # None while the node is down
+        self.place = 0  # among those of its process
         self.time = 0  # logical time of the event being handled
         self.elapsed = 0  # work charged while handling it
         self.free = 0  # when the CPU has done all that it has begun
@@ -369,10 +369,10 @@ class Node:
         self.late.clear()
         self.participant = None
         self.deferred.begin(None)
-        for _, kind, what in self.queue:
-            if kind == ARRIVAL:  # it has come, and nobody will take it up
-                sender, sequence, flight, _ = what
-                self.drop(time, sender, sequence, flight, _DOWN)
+        for ready, kind, what in self.queue:
+            if kind in (ARRIVAL, VOTE):  # it has come, and nobody will take it up
+                sender, sequence = what[:2]
+                self.drop(time, sender, sequence, what[2] if kind == ARRIVAL else self.alone(ready, what[2]), _DOWN)
         self.queue.clear()
         self._timers.clear()
         self._store.put(_BACKLOG, self.uplink.backlog())  # bytes given to the uplink still leave
@@ -480,32 +480,34 @@ class Node:
 
     def count(self, votes: Votes) -> None:
         """The CPU has taken up these votes, each at its time; see `deferred`."""
-        delivered = self._delivered
-        assert isinstance(self.participant, Participant)
+        participant = self.participant
+        assert isinstance(participant, Participant)
         self._cause = -1
         self.elapsed = 0
-        # Votes from boxes are told apart by these, which is quicker.
-        for _, entries in groupby(votes, key=_claim if votes[0][5] is None else itemgetter(5)):
-            some = list(entries)
-            *_, one, box = some[0]
-            total = delivered.get(one.tag)
-            if total is None:
-                total = delivered[one.tag] = [0, 0]
-            total[0] += len(some)
-            total[1] += sum([entry[4].size for entry in some])
-            if box is not None:
-                box.inside -= len(some)
-            by_author = {entry[2]: entry[4] for entry in some}
-            if len(by_author) < len(some) or not self.participant.on_votes(by_author, self._turn_of(some)):
-                take = self.participant.on_vote
+        done = 0
+        while done < len(votes):
+            some = votes[done : done + max(participant.room, 1)]
+            done += len(some)
+            claims: dict[Claim | None, dict[int, Signed]] = {}
+            for _, _, sender, _, vote, box in some:
+                claim = vote.claim
+                if claim not in claims:
+                    claims[claim] = {}
+                claims[claim][sender] = vote
+                if box is not None:
+                    box.inside -= 1
+            together = [*claims.values()]
+            if sum(map(len, together)) < len(some) or not participant.on_votes(together):
                 for self.time, _, sender, _, vote, _ in some:
-                    take(sender, vote)
-
-    def _turn_of(self, votes: Votes) -> Callable[[int], None]:
-        def turn(number: int) -> None:
-            self.time = votes[number][0]
-
-        return turn
+                    participant.on_vote(sender, vote)
+                together = [{0: entry[4]} for entry in some]
+            for group in together:
+                one = next(iter(group.values()))
+                total = self._delivered.get(one.tag)
+                if total is None:
+                    total = self._delivered[one.tag] = [0, 0]
+                total[0] += len(group)
+                total[1] += sum([vote.size for vote in group.values()])
 
     def _interrupt(self, time: int) -> None:
         """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
@@ -514,7 +516,7 @@ class Node:
         if left:
             self.free = left[0][0]
             for _, ready, sender, sequence, vote, _ in reversed(left):
-                self.queue.appendleft((ready, ARRIVAL, (sender, sequence, self.alone(ready, vote), 0)))
+                self.queue.appendleft((ready, VOTE, (sender, sequence, vote)))
             self.wake_at(self.free)
         self.deferred.empty()
 
@@ -528,9 +530,13 @@ class Node:
         """Of its process."""
         return self._loop.heap
 
+    def box(self, vote: Signed) -> Box | None:
+        """One for such votes, None where this node has to see each when it comes."""
+        return self._loop.poll(vote).open(self.place)
+
     def alone(self, time: int, message: Signed) -> Flight:
         """A vote that has been put off, on its way to this node alone."""
-        return Flight(message, 0, [time], [self.me], None, None, message.claim)
+        return Flight(message, 0, [time], [self.me], None, None, message)
 
     def is_set(self, name: str, event: int) -> bool:
         """Whether that very setting of a timer still stands."""
@@ -628,6 +634,10 @@ class Loop:
         self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
         self._reached = 0  # everything before has been handled
+        self._since = 0  # there is a node here of which another process may have handled what was before
+        self._places: list[Node] = []
+        self._polls: dict[Claim, Poll] = {}
+        self._gaps: dict[int, tuple[list[int], int | None]] = {}  # by sender; see `_by_place`
         self.end = plan.scenario.duration
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
         self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
@@ -695,6 +705,10 @@ class Loop:
     def listen(self) -> None:
         """Open the receiving ends of the links, when all nodes are in."""
         self._inbound = self.plan.network.inbound(sorted(self.nodes), parts=self.plan.scenario.trace == "full")
+        self._places = [self.nodes[me] for me in self._inbound.receivers]
+        for place, node in enumerate(self._places):
+            node.place = place
+        self._since = max(node.since for node in self._places)
 
     def warm_up(self) -> None:
         """Do now what is otherwise done once at the first message: it would come late under the clock."""
@@ -753,11 +767,9 @@ class Loop:
         arrivals = self._inbound.arrive(sender, incarnation, sequence, receivers, departures, message.size)
         times = arrivals.times
         key = incarnation << SEQUENCE_BITS | sequence
-        claim = message.claim if isinstance(message, self._counted) and self._is_plain(sender, message) else None
-        if self.boxed and claim is not None:
-            assert isinstance(message, Signed), "it has a claim"
-            now = max(sent, self._reached)
-            places = self._put_off(now, sender, key, claim, message, times, receivers, arrivals.lost)
+        vote = message if isinstance(message, self._counted) and self._is_plain(sender, message) else None
+        if self.boxed and vote is not None:
+            places = self._put_off(max(sent, self._reached), sender, key, vote, arrivals)
             if not places:
                 return
             order = sorted((times[place], receivers[place], place) for place in places)
@@ -780,45 +792,50 @@ class Loop:
             [receiver for _, receiver, _ in order],
             ways,
             None if not arrivals.lost else frozenset(at for at, way in enumerate(order) if way[2] in arrivals.lost),
-            claim,
+            vote,
         )
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
 
-    def _put_off(
-        self,
-        now: int,
-        sender: int,
-        key: int,
-        claim: Claim,
-        vote: Signed,
-        times: list[int],
-        receivers: list[int],
-        lost: frozenset[int] | None,
-    ) -> list[int]:
-        """Let a vote wait in the boxes of its receivers. The places of the others, that need to see it at once."""
-        nodes = self.nodes
-        careful = not self._in_order
-        others = []
-        for place, receiver in enumerate(receivers):
-            time = times[place]
-            node = nodes[receiver]
-            box = node.deferred.boxes.get(claim)
-            if box is None:
-                box = node.deferred.box(claim, vote)
-            if (
-                box is None
-                or (lost is not None and place in lost)
-                or (careful and (time < node.since or (time, ARRIVAL, sender, key) <= node.last))
-            ):
-                others.append(place)
-            else:
-                coming = (time, sender, key, vote, box)
-                box.votes.append(coming)
-                if coming < box.bound:
-                    box.spare -= 1
-                    if box.spare < 0:
-                        box.watch(now)
-        return others
+    def _put_off(self, now: int, sender: int, key: int, vote: Signed, arrivals: Arrivals) -> list[int]:
+        """Let a vote wait in the boxes of its receivers. The positions of the others, that need to see it at once."""
+        times = arrivals.times
+        apart = arrivals.lost or frozenset[int]()
+        if not self._in_order:
+            known = max(self._reached, self._since)  # what comes earlier is late, or another process's
+            if min(times) < known:
+                apart |= {position for position, time in enumerate(times) if time < known}
+        row = self._by_place(sender, arrivals)
+        places = arrivals.places
+        for position in apart:
+            row[places[position]] = FOREVER
+        others = self.poll(vote).add(row, sender, key, vote, now)
+        if not apart and not others:
+            return []
+        return [position for position, place in enumerate(places) if place in others or position in apart]
+
+    def _by_place(self, sender: int, arrivals: Arrivals) -> list[int]:
+        """A message's arrivals at all nodes here, FOREVER where it does not come."""
+        places, times = arrivals.places, arrivals.times
+        known = self._gaps.get(sender)
+        if known is None or known[0] is not places:  # mostly it is for all others, in order
+            every = range(len(self._places))
+            missing = set(every).difference(places)
+            without = missing.pop() if len(missing) == 1 else len(every)
+            ordered = places == [place for place in every if place != without]
+            known = self._gaps[sender] = places, without if ordered else None
+        gap = known[1]
+        if gap is not None:
+            return [*times[:gap], FOREVER, *times[gap:]][: len(self._places)]
+        row = [FOREVER] * len(self._places)
+        for place, time in zip(places, times, strict=True):
+            row[place] = time
+        return row
+
+    def poll(self, vote: Signed) -> Poll:
+        """Where votes like this one wait."""
+        claim = vote.claim
+        assert claim is not None, "it may be put off"
+        return self._polls.get(claim) or Poll(self._polls, claim, vote, self._places)
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
         """Move the arrival at a process's only node to `until` or to the node's present, and count it as displaced.
@@ -842,7 +859,10 @@ class Loop:
         """Whether a vote is its sender's own and genuine, so that it is news to everybody, and nobody rejects it."""
         author = vote.signer
         return (
-            author == sender and author in self._voters and self.identities.verify(author, vote.digest, vote.signature)
+            vote.claim is not None
+            and author == sender
+            and author in self._voters
+            and self.identities.verify(author, vote.digest, vote.signature)
         )
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -997,9 +1017,9 @@ class Loop:
         elif (
             not self.boxed
             and not node.queue
-            and flight.claim is not None
+            and flight.vote is not None
             and not node.late
-            and node.deferred.takes(time, sender, sequence, flight)
+            and node.deferred.takes(time, sender, sequence, flight.vote)
         ):
             pass
         elif node.free <= time and not node.queue:
@@ -1029,6 +1049,9 @@ class Loop:
             if kind == ARRIVAL:
                 sender, sequence, flight, place = what
                 node.deliver(time, ready, sender, sequence, flight, place)
+            elif kind == VOTE:
+                sender, sequence, vote = what
+                node.deliver(time, ready, sender, sequence, node.alone(ready, vote), 0)
             elif kind == TIMER:
                 event, name = what
                 node.ring(time, event, name)
@@ -1039,10 +1062,6 @@ class Loop:
         submission = self.plan.workload.next(me, since)
         if submission is not None:
             heappush(self.heap, (submission.time, TRANSACTION, me, submission.window, me, submission))
-
-
-def _claim(entry: tuple[int, int, int, int, Signed, Box | None]) -> Claim | None:
-    return entry[4].claim
 
 
 def _message(sender: int, sequence: int) -> int:

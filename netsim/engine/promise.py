@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.engine.deferred import ALARM
 from netsim.engine.loop import ARRIVAL, FOREVER
+from netsim.engine.poll import ALARM
 
 
 def earliest_act(heap: list[tuple[int, int, int, int, int, Any]], slack: int) -> int:

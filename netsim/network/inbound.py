@@ -46,6 +46,7 @@ class Arrivals:
     times: list[int]  # ns at which each copy reaches its receiver's access point, or would have
     lost: frozenset[int] | None  # positions of the copies that are lost on the way
     parts: list[Parts] | None  # ns; each sums up to the time since the departure
+    places: list[int]  # of the receivers, among those that are here; the same object as long as they are the same
 
 
 class Inbound:
@@ -179,9 +180,9 @@ class _Source:
                 return self._hold(departures, size)
             # These are in order, since the departures are.
             if isinstance(departures, int):
-                return Arrivals([departures + delay for delay in self._delays], None, self._parts)
+                return Arrivals([departures + delay for delay in self._delays], None, self._parts, self._places)
             ways = zip(departures, self._delays, strict=True)
-            return Arrivals([departure + delay for departure, delay in ways], None, self._parts)
+            return Arrivals([departure + delay for departure, delay in ways], None, self._parts, self._places)
         if isinstance(departures, int):
             departures = [departures] * len(receivers)
         begins = departures if size <= self._unhindered else self._through_windows(departures, size)
@@ -218,7 +219,7 @@ class _Source:
                 parts.append((up, span, held + more, down, time - begin - delay))
         if self._ordered:
             self._times = times
-        return Arrivals(times, lost, parts if self._in_parts else None)
+        return Arrivals(times, lost, parts if self._in_parts else None, self._places)
 
     def prepare(self, receivers: Sequence[int]) -> None:
         """See `Inbound.prepare`."""
@@ -253,7 +254,7 @@ class _Source:
             self._free, self._held_until = -1, max(self._held_until, *times)
         else:
             self._free = self._unhindered
-        return Arrivals(times, None, parts if self._in_parts else None)
+        return Arrivals(times, None, parts if self._in_parts else None, self._places)
 
     def _through_windows(self, departures: list[int], size: int) -> list[int]:
         """When each copy would have departed if it had waited for its flow's congestion window before."""

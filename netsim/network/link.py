@@ -44,8 +44,14 @@ class Uplink(Protocol):
 class Downlink(Protocol):
     """The receiver's half."""
 
+    __slots__ = ()
+
     def enter(self, time: int, size: int) -> int:
         """When the last byte of a copy that reaches the access point at `time` is through. In the order of time."""
+
+    def enter_all(self, times: Sequence[int], sizes: Sequence[int]) -> list[int]:
+        """`enter` for several, in their order."""
+        return list(map(self.enter, times, sizes))
 
 
 class FreeUplink:
@@ -97,7 +103,7 @@ class QueuedUplink:
         return b"%d" % self._free_at
 
 
-class FreeDownlink:
+class FreeDownlink(Downlink):
     """No limit: everything is through at once, or after the outage."""
 
     __slots__ = ("_outages",)
@@ -110,7 +116,7 @@ class FreeDownlink:
         return time if self._outages is None else self._outages.sending(time)
 
 
-class QueuedDownlink:
+class QueuedDownlink(Downlink):
     """A line: one copy after the other."""
 
     __slots__ = ("_bandwidth", "_free_at", "_outages")
@@ -163,7 +169,7 @@ class SlowedUplink:
         return self._last
 
 
-class SlowedDownlink:
+class SlowedDownlink(Downlink):
     """A downlink whose spikes and recording come on top, in order."""
 
     __slots__ = ("_conditions", "_inner", "_last")

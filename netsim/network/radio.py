@@ -33,7 +33,7 @@ The rules are a simplification of 3GPP TS 38.321 (HARQ in 5.3.2 and 5.4.2, sched
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -169,16 +169,38 @@ class Channel:
         self._through = max(self._through, self._received(self._slot))
         return self.slots.start(begun), self._through
 
-    def joins(self, slot: int, size: int) -> int | None:
-        """When a message is through that goes along with the latest data, as `carry` would have it; None: it cannot."""
-        if slot > self._slot or self._block[0] != self._slot:
-            return None
-        if self._room is not None:
-            work = size * self._byte
-            if work > self._left or not self._left:
-                return None
-            self._left -= work
-        return self._through
+    def carry_each(self, slot: int, size: int, copies: int) -> tuple[list[int], list[int]]:
+        """`carry` for copies of a message, one after the other, where a slot does not hold anything."""
+        begins: list[int] = []
+        ends: list[int] = []
+        work = size * self._byte
+        while copies:
+            begun, through = self.carry(slot, size)
+            more = min(self._left // work, copies - 1)  # that the slot in which it ends has room for
+            self._left -= more * work
+            begins += [begun, *[self.slots.start(self._slot)] * more]
+            ends += [through] * (1 + more)
+            copies -= 1 + more
+        return begins, ends
+
+    def fill(self, slots: Iterable[int], sizes: Iterable[int]) -> list[int]:
+        """When messages are through that go into the first allowed slots from these on; their order is that of `slots`.
+
+        Most go along with the one before: then it is known when.
+        """
+        latest, left, byte = self._slot, self._left, 0 if self._room is None else self._byte
+        ends: list[int] = []
+        for slot, size in zip(slots, sizes, strict=True):
+            work = size * byte
+            if slot <= latest and self._block[0] == latest and work <= left:
+                left -= work
+            else:
+                self._left = left
+                self.carry(self.slots.next(self._direction, slot), size)
+                latest, left = self._slot, self._left
+            ends.append(self._through)
+        self._left = left
+        return ends
 
     def holds(self, slot: int, size: int) -> bool:
         """Whether so many bytes, put into slots from `slot` on, would all be in one."""
@@ -228,13 +250,7 @@ class RadioUplink:
         copies = len(receivers)
         if copies == 1 or channel.holds(slot, size * copies):
             return channel.carry(slot, size * copies)
-        begins: list[int] = []
-        ends: list[int] = []
-        for _ in range(copies):
-            begun, through = channel.carry(slot, size)
-            begins.append(begun)
-            ends.append(through)
-        return begins, ends
+        return channel.carry_each(slot, size, copies)
 
     def backlog(self) -> bytes:
         """See `Uplink.backlog`."""
@@ -254,10 +270,12 @@ class RadioDownlink:
 
     def enter(self, time: int, size: int) -> int:
         """See `Downlink.enter`."""
-        slots, channel = self._slots, self._channel
-        slot = slots.at(time + self._processing)
-        through = channel.joins(slot, size)
-        return channel.carry(slots.next("down", slot), size)[1] if through is None else through
+        return self._channel.fill((self._slots.at(time + self._processing),), (size,))[0]
+
+    def enter_all(self, times: Sequence[int], sizes: Sequence[int]) -> list[int]:
+        """See `Downlink.enter_all`."""
+        at, processing = self._slots.at, self._processing
+        return self._channel.fill([at(time + processing) for time in times], sizes)
 
 
 # --- in closed form ---------------------------------------------------------------------------------------------------

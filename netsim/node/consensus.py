@@ -93,10 +93,10 @@ class Consensus(ABC):
         """
         return 0
 
-    def count_all(self, votes: Mapping[int, Signed]) -> bool:
-        """In one go what `on_message` does for messages of one claim, by author, of which `unmoved_by` has spoken, if
-        nothing is recorded or rejected then; False where nothing was done, and they have to be handed over one by one.
-        """
+    def count_all(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
+        """In one go what `on_message` does for messages of which `unmoved_by` has spoken, if nothing is recorded or
+        rejected then, and their order makes no difference; False where nothing was done, and they have to be handed
+        over one by one. Each group is of one claim, by author."""
         return False
 
     @property

@@ -115,8 +115,7 @@ class Participant:
         self._strategies = tuple(self._gossip.values())  # by topic
         self._validators = members(world.validators)
         self._verify = world.verify
-        witness = Witness(len(self._validators), world.evidence)
-        self._witness, self._witness_all = witness.see, witness.see_all
+        self._witness = Witness(len(self._validators), world.evidence)
         self._untold: dict[int, Batch] = {}  # this node's own batches that no final block has touched, by name
         self._spread: Callable[[Message], bool] | None = getattr(world, "spread", None)
         self._to_leader = settings.forward
@@ -193,7 +192,7 @@ class Participant:
                     self.world.duplicate(message)
                     gossip.repeated(sender, message)
                 return
-            self._witness(message)
+            self._witness.see(message)
         elif type(message) is Transactions and not self.mempool.sane(message.batch):
             self.world.reject("impossible batch")
             return
@@ -217,15 +216,20 @@ class Participant:
 
     def on_vote(self, sender: int, message: Signed) -> None:
         """One of the messages that were put off: a validator's own, and genuine. `on_message` comes to this for it."""
-        self._witness(message)
+        self._witness.see(message)
         self._handle(sender, message)
 
-    def on_votes(self, votes: Mapping[int, Signed], turn: Callable[[int], None]) -> bool:
-        """Several of them, of one claim, by author; False where they have to be handed over one by one,
-        and nothing was done. `turn(number)` is to be called before anything is said because of one of them."""
-        if not self.consensus.count_all(votes):
+    @property
+    def room(self) -> int:
+        """How many votes may be handed over together at most."""
+        return self._witness.room
+
+    def on_votes(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
+        """Several of them, in groups of one claim each, by author; False where they have to be handed over one by one,
+        in their order, and nothing was done."""
+        if not self._witness.is_plain(groups) or not self.consensus.count_all(groups):
             return False
-        self._witness_all(votes, turn)
+        self._witness.see_all(groups)
         return True
 
     def _on_control(self, sender: int, message: Message) -> None:

@@ -89,7 +89,7 @@ Followers (nodes that do not validate) execute on commit certificates and never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from netsim.node.block import Block
@@ -100,7 +100,7 @@ from netsim.node.mempool import Mempool
 from netsim.node.message import Message, Signed
 from netsim.node.pbft_catchup import CatchUp
 from netsim.node.pbft_journal import Journal
-from netsim.node.pbft_log import Decision, Log, Slot
+from netsim.node.pbft_log import Decision, Log, Slot, Tally
 from netsim.node.pbft_messages import (
     Answer,
     Ask,
@@ -257,29 +257,36 @@ class PBFT(Consensus):
             return ANY_NUMBER
         return self.q - 1 - slot.commits.most(self.view) if present and slot is not None else 0
 
-    def count_all(self, votes: Mapping[int, Signed]) -> bool:
-        first = next(iter(votes.values()))
-        if not isinstance(first, Vote):
-            return False
-        height, view = first.height, first.view
-        slot = self.log.get(height)
-        if isinstance(first, Commit):
-            if height <= self.chain.height:
-                return True
-            if slot is None or slot.decided is not None:
-                return slot is not None
-            tally = slot.commits
-        else:
-            if slot is None:
+    def count_all(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
+        counted: list[tuple[Tally, Mapping[int, Vote]]] = []
+        for group in groups:
+            votes = cast("Mapping[int, Vote]", group)  # of one claim, so of one type
+            first = next(iter(votes.values()))
+            slot = self.log.get(first.height)
+            if isinstance(first, Commit):
+                if first.height <= self.chain.height:
+                    continue
+                if slot is None:
+                    return False
+                if slot.decided is not None:
+                    continue
+                tally = slot.commits
+            elif isinstance(first, Prepare):
+                if slot is None:
+                    return False
+                if slot.prepared_view >= first.view or not self.voting:
+                    continue
+                if self.primary in votes:
+                    return False
+                tally = slot.prepares
+            else:
                 return False
-            if slot.prepared_view >= view or not self.voting:
-                return True
-            tally = slot.prepares
-        if view != self.view or not self.active:
-            return False
-        if tally is slot.prepares and self.primary in votes:
-            return False
-        return tally.add_all(cast("Mapping[int, Vote]", votes))  # of one claim, so of one type
+            if first.view != self.view or not self.active or not tally.takes(votes):
+                return False
+            counted.append((tally, votes))
+        for tally, votes in counted:
+            tally.add_all(votes)
+        return True
 
     @property
     def leader(self) -> int:

@@ -34,16 +34,17 @@ class Tally:
         count = self._counts[key] = self._counts.get(key, 0) + 1
         return count
 
-    def add_all(self, votes: Mapping[int, Vote]) -> bool:
-        """As `add` for each of these, which are of one view, by author; False, and nothing done, where they differ or
-        not all are news."""
+    def takes(self, votes: Mapping[int, Vote]) -> bool:
+        """Whether all these, which are of one view, by author, are news and for the same block."""
         first = next(iter(votes.values()))
-        if not self._votes.keys().isdisjoint(votes) or {vote.block for vote in votes.values()} != {first.block}:
-            return False
+        return self._votes.keys().isdisjoint(votes) and {vote.block for vote in votes.values()} == {first.block}
+
+    def add_all(self, votes: Mapping[int, Vote]) -> None:
+        """As `add` for each of these, which are all taken."""
+        first = next(iter(votes.values()))
         self._votes.update(votes)
         key = first.view, first.block
         self._counts[key] = self._counts.get(key, 0) + len(votes)
-        return True
 
     def count(self, view: int, block: bytes) -> int:
         """How many authors vote for a block in a view."""

@@ -11,7 +11,7 @@ than anybody's share has his part of it grow old alone: who signs about ever new
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from netsim.node.message import Signed
 
@@ -59,23 +59,35 @@ class Witness:
         said[author] = None
         self._tell(first, message)
 
-    def see_all(self, messages: Mapping[int, Signed], turn: Callable[[int], None]) -> None:
-        """Messages of one claim by author, one behind the other; `turn(number)` is called before one is looked at
-        closely."""
-        claim = next(iter(messages.values())).claim
-        if claim is None:
-            return
-        young, nobody = self._young, dict[int, Signed | None]()
-        known = young.get(claim, nobody).keys(), self._old.get(claim, nobody).keys()
-        room = len(young) < self._share and self._total + len(messages) <= self._most
-        if room and all(authors.isdisjoint(messages) for authors in known):
-            young.setdefault(claim, {}).update(messages)
+    @property
+    def room(self) -> int:
+        """How many more messages are remembered before the young generation grows old, if they have few slots."""
+        return self._most - self._total
+
+    def is_plain(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
+        """Whether all of these are the first of their authors about their slots, and there is room for them: then it
+        makes no difference in which order they are seen. Each group is of one claim, by author."""
+        young, old, nobody = self._young, self._old, dict[int, Signed | None]()
+        slots, count = len(young), 0
+        for messages in groups:
+            claim = next(iter(messages.values())).claim
+            if claim is None:
+                return False
+            slots += claim not in young
+            count += len(messages)
+            for known in (young.get(claim, nobody), old.get(claim, nobody)):
+                if not known.keys().isdisjoint(messages):
+                    return False
+        return slots <= self._share and count <= self.room
+
+    def see_all(self, groups: Sequence[Mapping[int, Signed]]) -> None:
+        """Plain messages, in groups of one claim each, by author."""
+        for messages in groups:
+            claim = next(iter(messages.values())).claim
+            assert claim is not None, "they are plain"
+            self._young.setdefault(claim, {}).update(messages)
             self._counts.update(messages.keys())
             self._total += len(messages)
-        else:
-            for number, message in enumerate(messages.values()):
-                turn(number)
-                self.see(message)
 
     def _make_room(self, author: int) -> None:
         """Something more that an author says is to be remembered."""
