@@ -221,19 +221,29 @@ class Deferred:
             if vote is None:
                 break
             if not drawn:
-                self.attend(time)
+                self.attend(time, in_turn=True)
             if not self.takes(ready, sender, sequence, vote):
                 break
             queue.popleft()
             drawn = True
         return drawn
 
-    def attend(self, time: int) -> None:
-        """Something else is about to happen at the node: hand over what its CPU has taken up by now."""
+    def waits(self, time: int) -> bool:
+        """Whether something is still to be taken up at this very instant, when the CPU's work is done that it waits
+        for. So what comes now has to wait as well, though the CPU needs no time for it."""
+        last = self.entries[-1] if self.entries else None
+        return last is not None and last[0] == time > last[1]
+
+    def attend(self, time: int, in_turn: bool = False) -> None:
+        """Something else is about to happen at the node: hand over what its CPU has taken up by now.
+
+        `in_turn`: the CPU takes that up as well, behind all that came to it before.
+        """
         entries = self.entries
         if entries:
             self.entries = []
-            if entries[-1][0] >= time:  # what came while the CPU was busy waits for it; what found it idle did not
+            # Else, what came while the CPU was busy waits for it; what found it idle did not.
+            if entries[-1][0] >= time and not in_turn:
                 begun = [entry for entry in entries if entry[0] < time or entry[0] == entry[1]]
                 self.entries = entries[len(begun) :]
                 entries = begun

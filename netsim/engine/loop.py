@@ -428,7 +428,7 @@ class Node:
 
     def submit(self, submission: Submission, time: int) -> None:
         """Clients hand their transactions to this node, up or down (the load is open: they do not ask)."""
-        self.deferred.attend(time)
+        self.deferred.attend(time, in_turn=True)
         self._begin(time)
         batch = submission.batch
         if self._kept[self._codes["submit"]]:
@@ -441,7 +441,7 @@ class Node:
 
     def deliver(self, time: int, ready: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
         """The CPU takes a message up."""
-        self.deferred.attend(time)
+        self.deferred.attend(time, in_turn=True)
         self.time = time
         self.elapsed = 0
         self._cause = -1
@@ -469,7 +469,7 @@ class Node:
         if self._timers.get(name) != event:
             return
         del self._timers[name]
-        self.deferred.attend(time)
+        self.deferred.attend(time, in_turn=True)
         self._begin(time)
         if self._kept[self._codes["timer"]]:
             self._cause = self._rows
@@ -1022,7 +1022,7 @@ class Loop:
             and node.deferred.takes(time, sender, sequence, flight.vote)
         ):
             pass
-        elif node.free <= time and not node.queue:
+        elif node.free <= time and not node.queue and not node.deferred.waits(time):
             node.deliver(time, time, sender, sequence, flight, place)
         else:
             self._queue(node, time, ARRIVAL, (sender, sequence, flight, place))
@@ -1031,7 +1031,7 @@ class Loop:
         """The CPU's queue: first come, first served; at once if it is idle."""
         node.queue.append((time, kind, what))
         if len(node.queue) == 1:
-            if node.free <= time:
+            if node.free <= time and (kind != ARRIVAL or not node.deferred.waits(time)):
                 self._work(node, time)
             else:
                 node.wake_at(node.free)

@@ -78,6 +78,27 @@ def test_the_trace_is_the_same(
     ]
 
 
+def test_what_waits_for_a_stopped_cpu_keeps_its_turn_though_the_cpu_needs_no_time() -> None:
+    together, alone = both(
+        "seed=659197",
+        "sites.here.nodes=9",
+        "sites.there={nodes: 5, access: 5g}",
+        "transport=datagram",
+        f"faults=[{FAULTS[2]}, {FAULTS[4]}, {{at: 1300 ms, for: 30 ms, freeze: [here-5, there-3]}}]",
+        f"compute={COSTS[0]}",
+    )
+    assert together.digest() == alone.digest()
+
+
+@pytest.mark.parametrize("cost", COSTS)
+@pytest.mark.parametrize("access", ["ideal", "5g", "fibre"])
+def test_the_trace_of_many_nodes_is_the_same(access: str, cost: str) -> None:
+    """So many that an alarm stands for the vote that may move a node, again and again."""
+    sites = f"sites={{here: {{nodes: 30, access: {access}}}, there: {{nodes: 11, access: ideal}}}}"
+    together, alone = both(sites, f"compute={cost}", "duration=1 s", "backbone.delay=20 ms")
+    assert together.digest() == alone.digest()
+
+
 def test_most_votes_are_handed_over_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the tests above would show nothing."""
     handed: list[int] = []

@@ -373,6 +373,24 @@ def test_a_message_is_through_when_all_its_blocks_are() -> None:
 sends = st.lists(st.tuples(st.integers(0, 30 * MS), st.integers(1, 60_000), st.integers(1, 6)), min_size=1, max_size=8)
 
 
+@given(radios, sends, st.sampled_from([None, 10**6, 80 * 10**6, 7 * 10**8 + 1]))
+def test_several_at_once_are_carried_as_one_after_the_other(
+    radio: Radio, sends: list[tuple[int, int, int]], bandwidth: int | None
+) -> None:
+    together, alone = (RadioUplink(slots_of(radio), bandwidth, SEED, 0) for _ in range(2))
+    now, times, sizes = 0, [], []
+    for number, (step, size, copies) in enumerate(sends):
+        now += step
+        _, departed = together.depart(now, size, number, range(copies))
+        ends = [alone.depart(now, size, number, (copy,))[1] for copy in range(copies)]
+        assert departed == (ends[-1] if isinstance(departed, int) else ends)
+        times += [now] * copies
+        sizes += [size] * copies
+    together, alone = (RadioDownlink(slots_of(radio), bandwidth, SEED, 0) for _ in range(2))
+    ways = zip(times, sizes, strict=True)
+    assert together.enter_all(times, sizes) == [alone.enter(time, size) for time, size in ways]
+
+
 @given(radios.filter(lambda radio: radio.bler == 0.0), sends, st.sampled_from([10**6, 80 * 10**6, 7 * 10**8 + 1]))
 def test_bandwidth_is_never_exceeded_over_any_number_of_whole_periods(
     radio: Radio, sends: list[tuple[int, int, int]], bandwidth: int
