@@ -386,9 +386,9 @@ def test_several_at_once_are_carried_as_one_after_the_other(
         assert departed == (ends[-1] if isinstance(departed, int) else ends)
         times += [now] * copies
         sizes += [size] * copies
-    together, alone = (RadioDownlink(slots_of(radio), bandwidth, SEED, 0) for _ in range(2))
+    down, down_alone = (RadioDownlink(slots_of(radio), bandwidth, SEED, 0) for _ in range(2))
     ways = zip(times, sizes, strict=True)
-    assert together.enter_all(times, sizes) == [alone.enter(time, size) for time, size in ways]
+    assert down.enter_all(times, sizes) == [down_alone.enter(time, size) for time, size in ways]
 
 
 @given(radios.filter(lambda radio: radio.bler == 0.0), sends, st.sampled_from([10**6, 80 * 10**6, 7 * 10**8 + 1]))
