@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 from typing import Any, Protocol
@@ -168,7 +169,6 @@ class Node:
         self.incarnation = incarnation
         self.since = since  # earlier events belong to the process that held the node before
         self.participant: Program | None = None  # None while the node is down
-        self.place = 0  # among those of its process
         self.time = 0  # logical time of the event being handled
         self.elapsed = 0  # work charged while handling it
         self.free = 0  # when the CPU has done all that it has begun
@@ -532,7 +532,7 @@ class Node:
 
     def box(self, vote: Signed) -> Box | None:
         """One for such votes, None where this node has to see each when it comes."""
-        return self._loop.poll(vote).open(self.place)
+        return self._loop.poll(vote).open(self.me)
 
     def alone(self, time: int, message: Signed) -> Flight:
         """A vote that has been put off, on its way to this node alone."""
@@ -634,8 +634,6 @@ class Loop:
         self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
         self._reached = 0  # everything before has been handled
-        self._since = 0  # there is a node here of which another process may have handled what was before
-        self._places: list[Node] = []
         self._polls: dict[Claim, Poll] = {}
         self._gaps: dict[int, tuple[list[int], int | None]] = {}  # by sender; see `_by_place`
         self.end = plan.scenario.duration
@@ -705,10 +703,6 @@ class Loop:
     def listen(self) -> None:
         """Open the receiving ends of the links, when all nodes are in."""
         self._inbound = self.plan.network.inbound(sorted(self.nodes), parts=self.plan.scenario.trace == "full")
-        self._places = [self.nodes[me] for me in self._inbound.receivers]
-        for place, node in enumerate(self._places):
-            node.place = place
-        self._since = max(node.since for node in self._places)
 
     def warm_up(self) -> None:
         """Do now what is otherwise done once at the first message: it would come late under the clock."""
@@ -801,7 +795,7 @@ class Loop:
         times = arrivals.times
         apart = arrivals.lost or frozenset[int]()
         if not self._in_order:
-            known = max(self._reached, self._since)  # what comes earlier is late, or another process's
+            known = max(self._reached, self._since)  # what comes earlier is late, or another process's to handle
             if min(times) < known:
                 apart |= {position for position, time in enumerate(times) if time < known}
         row = self._by_place(sender, arrivals)
@@ -818,15 +812,15 @@ class Loop:
         places, times = arrivals.places, arrivals.times
         known = self._gaps.get(sender)
         if known is None or known[0] is not places:  # mostly it is for all others, in order
-            every = range(len(self._places))
+            every = range(len(self.nodes))
             missing = set(every).difference(places)
             without = missing.pop() if len(missing) == 1 else len(every)
             ordered = places == [place for place in every if place != without]
             known = self._gaps[sender] = places, without if ordered else None
         gap = known[1]
         if gap is not None:
-            return [*times[:gap], FOREVER, *times[gap:]][: len(self._places)]
-        row = [FOREVER] * len(self._places)
+            return [*times[:gap], FOREVER, *times[gap:]][: len(self.nodes)]
+        row = [FOREVER] * len(self.nodes)
         for place, time in zip(places, times, strict=True):
             row[place] = time
         return row
@@ -835,7 +829,13 @@ class Loop:
         """Where votes like this one wait."""
         claim = vote.claim
         assert claim is not None, "it may be put off"
-        return self._polls.get(claim) or Poll(self._polls, claim, vote, self._places)
+        assert self._inbound is not None
+        return self._polls.get(claim) or Poll(self._polls, claim, vote, self.nodes, self._inbound.places)
+
+    @cached_property
+    def _since(self) -> int:
+        """What was before may have been handled by another process, of some node (ns)."""
+        return max(node.since for node in self.nodes.values())
 
     def postpone(self, arrival: tuple[int, int, int, int, int, Any], until: int) -> None:
         """Move the arrival at a process's only node to `until` or to the node's present, and count it as displaced.

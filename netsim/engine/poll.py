@@ -9,6 +9,7 @@ row, and the rest is done for many votes at once.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from heapq import heappush
 from typing import TYPE_CHECKING
 
@@ -29,21 +30,29 @@ Coming = list[tuple[int, int, int, Signed, "Box"]]
 class Poll:
     """The votes of one claim. Nodes are known by their place among those of the process."""
 
-    __slots__ = ("_absent", "_nodes", "_polls", "boxes", "claim", "dues", "first", "limits", "quiet", "rows")
+    __slots__ = ("_absent", "_nodes", "_places", "_polls", "boxes", "claim", "dues", "first", "limits", "quiet", "rows")
 
-    def __init__(self, polls: dict[Claim, Poll], claim: Claim, first: Signed, nodes: list[Node]) -> None:
-        """`polls`: where it is kept as long as there is a box. `first`: any of its votes."""
+    def __init__(
+        self,
+        polls: dict[Claim, Poll],
+        claim: Claim,
+        first: Signed,
+        nodes: Mapping[int, Node],
+        places: Mapping[int, int],
+    ) -> None:
+        """`polls`: where it is kept as long as there is a box. `first`: any of its votes. `places`: of the nodes."""
         self.claim = claim
         self.first = first
         self.rows: list[tuple[list[int], int, int, Signed]] = []  # arrivals by place (ns), sender, number, vote
-        self.boxes: list[Box | None] = [None] * len(nodes)
+        self.boxes: list[Box | None] = [None] * len(places)
         # Of each box: the time of the event that stands for it, and how many rows there may be until it matters what
         # comes before that; `quiet` is the least of these.
-        self.dues = [NEVER] * len(nodes)
-        self.limits = [_ENOUGH] * len(nodes)
+        self.dues = [NEVER] * len(places)
+        self.limits = [_ENOUGH] * len(places)
         self.quiet = _ENOUGH
         self._nodes = nodes
-        self._absent = set(range(len(nodes)))  # places without a box
+        self._places = places
+        self._absent = {place: node for node, place in places.items()}  # those that have no box
         self._polls = polls
         polls[claim] = self
 
@@ -53,8 +62,8 @@ class Poll:
         The places of those that need to see it at once: for them it does not wait. What is done by `now` (ns) is done.
         """
         others = []
-        for place in list(self._absent):
-            if times[place] < NEVER and self.open(place) is None:
+        for place, node in list(self._absent.items()):
+            if times[place] < NEVER and self.open(node) is None:
                 others.append(place)
                 times[place] = NEVER
         if len(self._absent) == len(self.boxes):
@@ -73,21 +82,23 @@ class Poll:
             self.quiet = min(limits)
         return others
 
-    def open(self, place: int) -> Box | None:
-        """Make a box for the node at a place, None where it may not be handed such votes together."""
-        node = self._nodes[place]
+    def open(self, me: int) -> Box | None:
+        """Make a box for a node, None where it may not be handed such votes together."""
+        node = self._nodes[me]
         if not node.deferred.keeps(self.first):
             return None
-        self._absent.remove(place)
+        place = self._places[me]
+        del self._absent[place]
         box = self.boxes[place] = Box(self, place, node)
         node.deferred.open(box)
         return box
 
-    def close(self, place: int) -> None:
-        """The node at a place has done with its box."""
+    def close(self, box: Box) -> None:
+        """A node has done with its box."""
+        place = box.place
         self.boxes[place] = None
         self.dues[place], self.limits[place] = NEVER, _ENOUGH
-        self._absent.add(place)
+        self._absent[place] = box.node.me
         if len(self._absent) == len(self.boxes):
             self._polls.pop(self.claim, None)
 
@@ -220,4 +231,4 @@ class Box:
     def close(self) -> None:
         """The node has done with it: no event stands for it any more."""
         self.waker, self._bound = None, (NEVER,)
-        self.poll.close(self.place)
+        self.poll.close(self)
