@@ -33,6 +33,7 @@ _REFUSED = 0x80  # MQTT 3.1.1, section 3.9.3
 _PUBLISH, _KIND_AND_QUALITY = 0x30, 0xF6  # the first byte of a packet: sections 2.2 and 3.3.1
 _MOST_LENGTH_BYTES = 4  # section 2.2.3
 _TOPICS = 1 << 12  # names of topics that are remembered
+_DISCONNECT = b"\xe0\x00"  # section 3.14
 
 
 class TransportLost(Exception):
@@ -116,11 +117,28 @@ class Mqtt:
     ) -> None:
         self._client.timeout = _GOODBYE_S
         try:
+            await self._leave()
             with suppress(aiomqtt.MqttError):
                 await self._client.__aexit__(None, None, None)
                 await self._watching
         finally:
             self._watching.cancel()
+
+    async def _leave(self) -> None:
+        """Say goodbye, and read on until the broker has hung up.
+
+        A socket that is closed while something in it is unread resets the connection, and what was published last is
+        lost where the broker has not read it yet (RFC 1122, section 4.2.2.13).
+        """
+        if self._socket is None or self._lost:
+            return
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                self._send(_DISCONNECT)
+                while not self._lost:
+                    self._news.clear()
+                    await self._news.wait()
+                    self._inbox.clear()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """See `Transport.publish`."""

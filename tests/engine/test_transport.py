@@ -7,7 +7,7 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -93,6 +93,27 @@ async def test_a_reader_that_waits_alone_is_told_when_the_broker_goes(tmp_path: 
         os.kill(broker.pid, signal.SIGKILL)
         with pytest.raises(TransportLost, match="closed the connection"):
             await anext(messages)
+
+
+async def test_the_last_word_arrives_though_something_was_unread() -> None:
+    """A socket that is closed with something unread in it takes back what the other end has not read."""
+    heard: list[bytes] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        assert isinstance(writer.transport, asyncio.Transport)
+        writer.transport.pause_reading()
+        writers.append(writer)
+        await asyncio.sleep(0.1)
+        writer.transport.resume_reading()
+        with suppress(ConnectionError):
+            heard.append(await reader.readuntil(b"\xe0\x00"))  # goodbye
+
+    async with server(slow) as endpoint, Mqtt(endpoint, "me") as transport:
+        writers[0].write(b"\x30\x03\x00\x01a" * 1000)  # a thousand times, on topic a, nothing
+        await transport.publish("b", b"last")
+    assert heard == [b"\x30\x07\x00\x01blast\xe0\x00"]
 
 
 async def test_several_tasks_may_publish_at_once(endpoint: Endpoint) -> None:
