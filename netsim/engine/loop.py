@@ -634,6 +634,7 @@ class Loop:
         self._adversary = plan.network.adversary
         self._inbound: Inbound | None = None
         self._reached = 0  # everything before has been handled
+        self.landed = 0  # when all that is under way has arrived (ns), but for votes that wait for their receivers
         self._polls: dict[Claim, Poll] = {}
         self._gaps: dict[int, tuple[list[int], int | None]] = {}  # by sender; see `_by_place`
         self.end = plan.scenario.duration
@@ -788,6 +789,8 @@ class Loop:
             None if not arrivals.lost else frozenset(at for at, way in enumerate(order) if way[2] in arrivals.lost),
             vote,
         )
+        if flight.times[-1] > self.landed:
+            self.landed = flight.times[-1]
         heappush(self.heap, (flight.times[0], ARRIVAL, sender, key, flight.receivers[0], flight))
 
     def _put_off(self, now: int, sender: int, key: int, vote: Signed, arrivals: Arrivals) -> list[int]:

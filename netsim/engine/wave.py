@@ -428,7 +428,7 @@ class Waves:
         assert origin.intent is not None
         message, at, _ = origin.intent
         before = min(self._loop.next(), self._loop.end)  # all must be over by then
-        if before - at <= self._shortest:
+        if before - at <= self._shortest or (self._edges.stateful and at < self._loop.landed):
             return False
         if self._patience:
             self._patience -= 1

@@ -32,7 +32,7 @@ class Edges:
 
     `back`, by edge: the one of the other direction. `degrees`, by node: how many edges lead to it, and as many from it.
     `serial`, by node: it sends one block at a time, of more than `packet` bytes. `unhindered`: the largest message that
-    waits for no window (bytes).
+    waits for no window (bytes). `stateful`: what is under way in a flow makes a difference to what comes after it.
     """
 
     def __init__(self, network: Network) -> None:
@@ -68,6 +68,8 @@ class Edges:
         self.free = all(access.free(profile) for profile in profiles) and all(
             path.loss is None and path.strain is None for path in paths
         )
+        queued = any(path.bandwidth is not None for path in paths)
+        self.stateful = network.transport == "stream" or queued or bool(self.serial.any())
         self.unhindered = min((path.window.unhindered for path in paths if path.window), default=1 << 62)
         self._fixed = np.zeros(len(order), np.int64)
         for path, edges in self._alike:

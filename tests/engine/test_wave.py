@@ -173,6 +173,21 @@ def test_nor_an_announced_block_as_a_whole(scenario: dict[str, Any], gossip: str
     _both(**scenario | {"gossip": gossip, "access": access, "verify": "0 us", "execute": "0 us", "sign": "0 us"})
 
 
+def test_a_block_under_way_holds_up_what_comes_behind_it_in_its_flow() -> None:
+    """A fork: the other block is done everywhere before the first has come through the narrow link."""
+    _, done = _both(
+        seed=352,
+        duration="7 s",
+        nodes=7,
+        transport="datagram",
+        delay="0 ms",
+        topology="line",
+        gossip="{protocol: announce, trickle: 0 s, request_delay: 0 s, repeat: 0}",
+        consensus="{protocol: nakamoto, block_interval: 200 ms, block_bytes: 20 kB}\nfinality: {depth: 3}",
+    )
+    assert done
+
+
 @pytest.mark.parametrize("protocol", ["scripted, arrival: fixed, block_interval: 1 s", "nakamoto, block_interval: 3 s"])
 @pytest.mark.parametrize("gossip", ["flood", _TOLD])
 def test_in_a_quiet_network_blocks_spread_as_a_whole(protocol: str, gossip: str) -> None:
