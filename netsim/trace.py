@@ -215,7 +215,7 @@ class Recorder:
         """Append many rows at once, after all that were appended before: an array of rows × 11."""
         _write_all(self._rows_file, _little_endian(self.rows))
         self.rows.clear()
-        _write_all(self._rows_file, rows.astype("<i8", copy=False).tobytes())
+        _write_all(self._rows_file, rows.astype("<i8", order="C", copy=False).data.cast("B"))
 
     def accuse(self, evidence: Evidence) -> None:
         """Keep two messages that contradict each other."""
@@ -266,7 +266,7 @@ def _framed(evidence: Evidence) -> bytes:
     return len(data).to_bytes(_LENGTH, "big") + data
 
 
-def _write_all(file: BinaryIO, data: bytes) -> None:
+def _write_all(file: BinaryIO, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
