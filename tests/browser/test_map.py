@@ -16,6 +16,7 @@ from tests.measure.story import BLOCK_TAG, Story
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.xdist_group("pages")
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
 
 

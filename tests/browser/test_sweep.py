@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from netsim.compare import load, match
 from netsim.report.page.sweep import comparison, write
 from netsim.study.headline import headline_of
@@ -13,6 +15,8 @@ from tests.study.made_up import made_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+pytestmark = pytest.mark.xdist_group("pages")
 
 
 def open_page(page: Page, path: Path) -> None:

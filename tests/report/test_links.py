@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from netsim.report.links import draw, table
 
+pytestmark = pytest.mark.xdist_group("links")
 ROOT = Path(__file__).parents[2]
 MS = 10**6
 Delays = NDArray[np.int64]
