@@ -123,6 +123,9 @@ class Mqtt:
                 await self._watching
         finally:
             self._watching.cancel()
+            ended = self._client._disconnected  # another private name
+            if ended.done():
+                ended.exception()  # known: else asyncio complains that nobody has looked
 
     async def _leave(self) -> None:
         """Say goodbye, and read on until the broker has hung up.
