@@ -441,7 +441,9 @@ class Node:
 
     def deliver(self, time: int, ready: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
         """The CPU takes a message up."""
-        self.deferred.attend(time, in_turn=True)
+        deferred = self.deferred
+        if deferred.entries or deferred.left:
+            deferred.attend(time, in_turn=True)
         self.time = time
         self.elapsed = 0
         self._cause = -1
@@ -1025,7 +1027,7 @@ class Loop:
             and node.deferred.takes(time, sender, sequence, flight.vote)
         ):
             pass
-        elif node.free <= time and not node.queue and not node.deferred.waits(time):
+        elif node.free <= time and not node.queue and not (node.deferred.entries and node.deferred.waits(time)):
             node.deliver(time, time, sender, sequence, flight, place)
         else:
             self._queue(node, time, ARRIVAL, (sender, sequence, flight, place))
