@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from netsim.engine.deferred import VOTE, Deferred, Votes
 from netsim.engine.plan import Plan
-from netsim.engine.poll import ALARM, Box, Claim, Poll
+from netsim.engine.poll import ALARM, NEVER, Box, Claim, Poll
 from netsim.engine.workload import Submission
 from netsim.network import Arrivals, Drop, Inbound, Parts, Pass, Times, stream
 from netsim.node.block import Block, short_id
@@ -806,14 +806,14 @@ class Loop:
         row = self._by_place(sender, arrivals)
         places = arrivals.places
         for position in apart:
-            row[places[position]] = FOREVER
+            row[places[position]] = NEVER
         others = self.poll(vote).add(row, sender, key, vote, now)
         if not apart and not others:
             return []
         return [position for position, place in enumerate(places) if place in others or position in apart]
 
     def _by_place(self, sender: int, arrivals: Arrivals) -> list[int]:
-        """A message's arrivals at all nodes here, FOREVER where it does not come."""
+        """A message's arrivals at all nodes here, NEVER where it does not come."""
         places, times = arrivals.places, arrivals.times
         known = self._gaps.get(sender)
         if known is None or known[0] is not places:  # mostly it is for all others, in order
@@ -824,8 +824,8 @@ class Loop:
             known = self._gaps[sender] = places, without if ordered else None
         gap = known[1]
         if gap is not None:
-            return [*times[:gap], FOREVER, *times[gap:]][: len(self.nodes)]
-        row = [FOREVER] * len(self.nodes)
+            return [*times[:gap], NEVER, *times[gap:]][: len(self.nodes)]
+        row = [NEVER] * len(self.nodes)
         for place, time in zip(places, times, strict=True):
             row[place] = time
         return row
