@@ -79,6 +79,7 @@ def prepare() -> None:
         with suppress(Exception):  # whoever needs it will meet it again, and say so
             left = Inheritance.of(Path(name).read_bytes())
             left.plan.network.prepare()
+            _ = left.plan.kit
             _left.append(left)
     for kind in (Order, Batch):  # what a decoder finds out about its type is kept with the type
         msgspec.msgpack.Decoder(kind)

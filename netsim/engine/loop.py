@@ -15,18 +15,20 @@ A broadcast is one heap entry: a `Flight` holds its sorted arrivals and moves on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 from typing import Any, Protocol
 
-from netsim.engine.deferred import VOTE, Deferred, Votes
+from netsim.engine.columns import NEVER, RECORD, Buffer, Line, plain
+from netsim.engine.deferred import VOTE, VOTES, Deferred
 from netsim.engine.plan import Plan
-from netsim.engine.poll import ALARM, NEVER, Box, Claim, Poll
+from netsim.engine.poll import ALARM, Box, Claim, Poll
 from netsim.engine.workload import Submission
 from netsim.network import Arrivals, Drop, Inbound, Parts, Pass, Times, stream
 from netsim.node.block import Block, short_id
+from netsim.node.bundle import Bundle
 from netsim.node.identity import Identities
 from netsim.node.message import Message, Signed
 from netsim.node.misbehaviour import Program, participant
@@ -50,6 +52,7 @@ FOREVER = 1 << 62
 _LOSS, _PARTITION, _DOWN = (DROPS.index(reason) for reason in ("loss", "partition", "down"))
 _UPLINK, _ACCESS_UP, _BACKBONE, _RETRANSMIT, _ACCESS_DOWN, _ORDER, _DOWNLINK, _CPU_WAIT = range(len(PARTS))
 _MOST_CHANGES = 1 << 30  # of one node's neighbours; they come before the crashes and starts of the same instant
+_MORE_VOTES = 8  # of a claim than there are validators, likely: some come back to a CPU's queue
 _NEVER = (FOREVER, 0, 0, 0)  # the key of no event
 POSTPONED = (-1, 0, 0, 0)  # stands for one where a message was given another time before its turn came
 _BACKLOG = "\0uplink"  # the store's key for what is the network's own, not the participant's
@@ -83,6 +86,7 @@ class Flight:
         "lost",
         "message",
         "receivers",
+        "row",
         "sent",
         "size",
         "tag",
@@ -103,7 +107,8 @@ class Flight:
     ) -> None:
         """`ways`: where the trace says what their times are made of. `vote`: the message, where it may be put off."""
         self.message = message
-        self.box: Box | None = None  # of the one vote in it that may move its receiver; see `deferred`
+        self.box: Box | None = None  # of the one vote in it that may move its receiver, and the vote's row there; see
+        self.row = -1  # `deferred`
         self.vote = vote
         self.size = message.size
         self.tag = message.tag
@@ -180,7 +185,7 @@ class Node:
         clock = network.clocks[me]
         self._clock = None if clock.true else clock
         self.verifying = plan.scenario.compute.verify  # ns
-        self.deferred = Deferred(self)
+        self.deferred = Deferred(self, loop.kit, loop.arrived)
         self.held: dict[int, int] = {}  # by sender: until when the adversary has held back what came last
         self._loop = loop
         self._store = store
@@ -442,7 +447,7 @@ class Node:
     def deliver(self, time: int, ready: int, sender: int, sequence: int, flight: Flight, place: int) -> None:
         """The CPU takes a message up."""
         deferred = self.deferred
-        if deferred.entries or deferred.left:
+        if deferred.busy:
             deferred.attend(time, in_turn=True)
         self.time = time
         self.elapsed = 0
@@ -480,36 +485,33 @@ class Node:
         self.participant.on_timer(name)
         self.free = time + self.elapsed
 
-    def count(self, votes: Votes) -> None:
-        """The CPU has taken up these votes, each at its time; see `deferred`."""
+    @property
+    def room(self) -> int:
+        """How many votes may be handed over together at most."""
+        assert isinstance(self.participant, Participant)
+        return max(self.participant.room, 1)
+
+    def count(self, bundles: Sequence[Bundle], one_by_one: Iterable[tuple[int, int, Signed]]) -> None:
+        """The CPU has taken up these votes; see `deferred`.
+
+        `bundles`: none where anybody has several. `one_by_one`: when each is taken up, its sender.
+        """
         participant = self.participant
         assert isinstance(participant, Participant)
         self._cause = -1
         self.elapsed = 0
-        done = 0
-        while done < len(votes):
-            some = votes[done : done + max(participant.room, 1)]
-            done += len(some)
-            claims: dict[Claim | None, dict[int, Signed]] = {}
-            for _, _, sender, _, vote, box in some:
-                claim = vote.claim
-                if claim not in claims:
-                    claims[claim] = {}
-                claims[claim][sender] = vote
-                if box is not None:
-                    box.inside -= 1
-            together = [*claims.values()]
-            if sum(map(len, together)) < len(some) or not participant.on_votes(together):
-                for self.time, _, sender, _, vote, _ in some:
-                    participant.on_vote(sender, vote)
-                together = [{0: entry[4]} for entry in some]
-            for group in together:
-                one = next(iter(group.values()))
-                total = self._delivered.get(one.tag)
-                if total is None:
-                    total = self._delivered[one.tag] = [0, 0]
-                total[0] += len(group)
-                total[1] += sum([vote.size for vote in group.values()])
+        if not bundles or not participant.on_votes(bundles):
+            for self.time, sender, vote in one_by_one:
+                participant.on_vote(sender, vote)
+
+    def counted(self, totals: Iterable[tuple[int, int, int]]) -> None:
+        """So many messages of a tag have been taken up, of so many bytes together."""
+        for tag, count, size in totals:
+            total = self._delivered.get(tag)
+            if total is None:
+                total = self._delivered[tag] = [0, 0]
+            total[0] += count
+            total[1] += size
 
     def _interrupt(self, time: int) -> None:
         """A fault comes between: votes that wait for the CPU wait like anything else from now on."""
@@ -517,7 +519,7 @@ class Node:
         left = self.deferred.resign()
         if left:
             self.free = left[0][0]
-            for _, ready, sender, sequence, vote, _ in reversed(left):
+            for _, ready, sender, sequence, vote in reversed(left):
                 self.queue.appendleft((ready, VOTE, (sender, sequence, vote)))
             self.wake_at(self.free)
         self.deferred.empty()
@@ -643,6 +645,8 @@ class Loop:
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
         self._counted: tuple[type[Signed], ...] = plan.protocol.counted if defers else ()
         self._voters = frozenset(plan.network.validators)
+        self.kit = plan.kit if self._counted else plain()
+        self.arrived = Line(self.kit, RECORD)  # what has just arrived somewhere, for a moment
         self.boxed = (in_order or exact) and self._rules.quiet and bool(self._counted)
 
     # --- setting up -----------------------------------------------------------------------------------------------
@@ -762,16 +766,16 @@ class Loop:
         """Schedule the arrivals of a message at nodes of this process. In each sender's order."""
         assert self._inbound is not None
         arrivals = self._inbound.arrive(sender, incarnation, sequence, receivers, departures, message.size)
-        times = arrivals.times
         key = incarnation << SEQUENCE_BITS | sequence
         vote = message if isinstance(message, self._counted) and self._is_plain(sender, message) else None
         if self.boxed and vote is not None:
             places = self._put_off(max(sent, self._reached), sender, key, vote, arrivals)
             if not places:
                 return
+            times = arrivals.times
             order = sorted((times[place], receivers[place], place) for place in places)
         else:
-            order = sorted(zip(times, receivers, range(len(times)), strict=True))
+            order = sorted(zip(arrivals.times, receivers, range(len(receivers)), strict=True))
         ways = None
         if arrivals.parts is not None:
             ways = [
@@ -797,12 +801,11 @@ class Loop:
 
     def _put_off(self, now: int, sender: int, key: int, vote: Signed, arrivals: Arrivals) -> list[int]:
         """Let a vote wait in the boxes of its receivers. The positions of the others, that need to see it at once."""
-        times = arrivals.times
         apart = arrivals.lost or frozenset[int]()
         if not self._in_order:
             known = max(self._reached, self._since)  # what comes earlier is late, or another process's to handle
-            if min(times) < known:
-                apart |= {position for position, time in enumerate(times) if time < known}
+            if min(arrivals.times) < known:
+                apart |= {position for position, time in enumerate(arrivals.times) if time < known}
         row = self._by_place(sender, arrivals)
         places = arrivals.places
         for position in apart:
@@ -812,9 +815,9 @@ class Loop:
             return []
         return [position for position, place in enumerate(places) if place in others or position in apart]
 
-    def _by_place(self, sender: int, arrivals: Arrivals) -> list[int]:
+    def _by_place(self, sender: int, arrivals: Arrivals) -> Buffer:
         """A message's arrivals at all nodes here, NEVER where it does not come."""
-        places, times = arrivals.places, arrivals.times
+        places = arrivals.places
         known = self._gaps.get(sender)
         if known is None or known[0] is not places:  # mostly it is for all others, in order
             every = range(len(self.nodes))
@@ -823,11 +826,17 @@ class Loop:
             ordered = places == [place for place in every if place != without]
             known = self._gaps[sender] = places, without if ordered else None
         gap = known[1]
-        if gap is not None:
-            return [*times[:gap], NEVER, *times[gap:]][: len(self.nodes)]
-        row = [NEVER] * len(self.nodes)
-        for place, time in zip(places, times, strict=True):
-            row[place] = time
+        row = self.kit.new(len(self.nodes))
+        times = self.kit.column(arrivals.column)
+        if gap is None:
+            row[:] = [NEVER] * len(self.nodes)
+            for place, time in zip(places, arrivals.times, strict=True):
+                row[place] = time
+        else:
+            row[:gap] = times[:gap]
+            if gap < len(self.nodes):
+                row[gap] = NEVER
+                row[gap + 1 :] = times[gap:]
         return row
 
     def poll(self, vote: Signed) -> Poll:
@@ -835,7 +844,11 @@ class Loop:
         claim = vote.claim
         assert claim is not None, "it may be put off"
         assert self._inbound is not None
-        return self._polls.get(claim) or Poll(self._polls, claim, vote, self.nodes, self._inbound.places)
+        known = self._polls.get(claim)
+        if known is None:
+            places = self._inbound.places
+            known = Poll(self.kit, self._polls, claim, vote, self.nodes, places, len(self._voters) + _MORE_VOTES)
+        return known
 
     @cached_property
     def _since(self) -> int:
@@ -905,7 +918,7 @@ class Loop:
                 if kind == ALARM:
                     what.ring(time)
                     continue
-            waiting = boxed and bool(node.deferred.boxes or node.deferred.through)
+            waiting = boxed and bool(node.deferred.boxes)
             if waiting:
                 node.deferred.advance(time, kind, sender, sequence)
             if not self._in_order:
@@ -1027,7 +1040,7 @@ class Loop:
             and node.deferred.takes(time, sender, sequence, flight.vote)
         ):
             pass
-        elif node.free <= time and not node.queue and not (node.deferred.entries and node.deferred.waits(time)):
+        elif node.free <= time and not node.queue and not node.deferred.waits(time):
             node.deliver(time, time, sender, sequence, flight, place)
         else:
             self._queue(node, time, ARRIVAL, (sender, sequence, flight, place))
@@ -1050,12 +1063,17 @@ class Loop:
                 return
             if node.deferred.draws(time):
                 continue
-            ready, kind, what = queue.popleft()
+            ready, kind, what = queue[0]
+            if kind != VOTES or len(what) == 1:
+                queue.popleft()
             if kind == ARRIVAL:
                 sender, sequence, flight, place = what
                 node.deliver(time, ready, sender, sequence, flight, place)
             elif kind == VOTE:
                 sender, sequence, vote = what
+                node.deliver(time, ready, sender, sequence, node.alone(ready, vote), 0)
+            elif kind == VOTES:
+                ready, sender, sequence, vote = node.deferred.first(what)
                 node.deliver(time, ready, sender, sequence, node.alone(ready, vote), 0)
             elif kind == TIMER:
                 event, name = what

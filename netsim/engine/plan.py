@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from netsim import __version__, catalogue, trace
+from netsim.engine import columns
 from netsim.engine.workload import Workload
 from netsim.network import Network, churn
 from netsim.node.misbehaviour import Deviation
@@ -15,6 +17,7 @@ from netsim.node.participant import Choice, Participant, Settings
 from netsim.scenario import Scenario
 from netsim.scenario.model import Asynchrony, Block, Churn, Crash, Degrade, Freeze, Partition
 
+_SECOND = 10**9  # ns
 _MOST_LIVES = 256  # of one node: the trace has 8 bits for the incarnation
 
 Fault = Partition | Block | Crash | Freeze | Degrade | Asynchrony
@@ -39,6 +42,14 @@ class Plan:
         self.byzantine = sorted({node for item in scenario.misbehaviour for node in item.nodes})
         self.depth = self.settings.parameters.get("depth")
         self.quorum = self.protocol.quorum(len(scenario.consensus.validators), self.settings.parameters)
+
+    @cached_property
+    def kit(self) -> columns.Kit:
+        """What votes that are put off are reckoned with: see `columns`."""
+        if self.kept[self.codes["deliver"]]:
+            return columns.plain()
+        blocks = self.scenario.duration // (self.settings.parameters["block_interval"] or _SECOND)
+        return columns.kit(len(self.protocol.counted) * blocks * len(self.network.validators) ** 2)
 
     def amend(self, scenario: Scenario, at: int) -> None:
         """From `at` (ns) on, what fails is what fails in `scenario`, which is otherwise the same.

@@ -132,11 +132,15 @@ class Ahead:
 
     def rows(self, sequence: int) -> list[list[int]]:
         """Each layer's row for one message."""
+        return [row.tolist() for row in self.arrays(sequence)]
+
+    def arrays(self, sequence: int) -> list[NDArray[np.int64] | NDArray[np.uint64]]:
+        """The same as arrays, which are not to be changed."""
         row = sequence - self._first
         if not 0 <= row < self._count:
             self._draw(sequence)
             row = 0
-        return [table[row].tolist() for table in self._tables]
+        return [table[row] for table in self._tables]
 
     def _draw(self, sequence: int) -> None:
         import numpy as np

@@ -33,9 +33,13 @@ from netsim.network.path import Parts, Path
 from netsim.network.window import Window
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from netsim.network.network import Network
 
 _ANY_SIZE = 1 << 62
+_MANY = 64  # receivers from which on it pays to reckon with numpy's columns instead of lists
 _SPARSE = 64  # a message to fewer than one in so many of those who are drawn for ahead is cheaper to draw by itself
 
 
@@ -43,10 +47,15 @@ _SPARSE = 64  # a message to fewer than one in so many of those who are drawn fo
 class Arrivals:
     """What becomes of a message's copies, in the order of its receivers. Not to be changed."""
 
-    times: list[int]  # ns at which each copy reaches its receiver's access point, or would have
+    column: list[int] | NDArray[np.int64]  # ns at which each copy reaches its receiver's access point, or would have
     lost: frozenset[int] | None  # positions of the copies that are lost on the way
     parts: list[Parts] | None  # ns; each sums up to the time since the departure
     places: list[int]  # of the receivers, among those that are here; the same object as long as they are the same
+
+    @property
+    def times(self) -> list[int]:
+        """The same as the column, in a list: of many copies the column is numpy's."""
+        return self.column if isinstance(self.column, list) else self.column.tolist()
 
 
 class Inbound:
@@ -158,6 +167,7 @@ class _Source:
         self._receivers: list[int] = []
         self._places: list[int] = []
         self._times: list[int] = []
+        self._latest: NDArray[np.int64] | None = None  # the same as a column, instead, where there is one
         self._ends: list[int] = []
         self._bandwidths: list[int | None] = []
         self._losses: list[Loss | None] = []
@@ -183,9 +193,13 @@ class _Source:
                 return Arrivals([departures + delay for delay in self._delays], None, self._parts, self._places)
             ways = zip(departures, self._delays, strict=True)
             return Arrivals([departure + delay for departure, delay in ways], None, self._parts, self._places)
+        if self._latest is not None and size <= self._unhindered:
+            return self._arrive_many(sequence, departures)
         if isinstance(departures, int):
             departures = [departures] * len(receivers)
         begins = departures if size <= self._unhindered else self._through_windows(departures, size)
+        if self._latest is not None:
+            return self._arrive_many(sequence, begins)
         rows = self._rows(sequence)
         times: list[int] = []
         parts: list[Parts] = []
@@ -220,6 +234,22 @@ class _Source:
         if self._ordered:
             self._times = times
         return Arrivals(times, lost, parts if self._in_parts else None, self._places)
+
+    def _arrive_many(self, sequence: int, begins: int | list[int]) -> Arrivals:
+        """`arrive` for so many receivers that columns pay, where the way is drawn as a whole."""
+        import numpy as np
+
+        assert self._ahead is not None, "then nothing is drawn ahead"
+        assert self._latest is not None
+        delays = self._ahead.arrays(sequence)[0]
+        if self._columns is not None:
+            delays = delays[self._columns]
+        times = np.maximum(delays, 1).astype(np.int64, copy=False)
+        times += begins
+        np.maximum(times, self._latest, out=times)
+        if self._ordered:
+            self._latest = times
+        return Arrivals(times, None, None, self._places)
 
     def prepare(self, receivers: Sequence[int]) -> None:
         """See `Inbound.prepare`."""
@@ -324,8 +354,10 @@ class _Source:
             return
         arrived = self._arrived
         if self._ordered:
-            arrived.update(zip(old, self._times, strict=True))
+            before = self._times if self._latest is None else self._latest.tolist()
+            arrived.update(zip(old, before, strict=True))
         self._times = [arrived.get(place, 0) for place in new]
+        self._latest = None
         if self._queued:
             self._queue_end.update(zip(old, self._ends, strict=True))
             self._ends = [self._queue_end.get(place, 0) for place in new]
@@ -337,6 +369,10 @@ class _Source:
         if self._ahead is not None:
             columns = [self._ahead.columns[place] for place in new]
             self._columns = None if len(columns) == len(self._ahead.columns) and columns == sorted(columns) else columns
+            if self._whole and len(new) >= _MANY:
+                import numpy as np
+
+                self._latest = np.array(self._times, np.int64)
 
     def _drawn_ahead(self, places: list[int]) -> Ahead | None:
         """The draws that hold these places; None where it is cheaper to draw for a message alone."""

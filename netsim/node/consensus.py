@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from netsim.node.bundle import Bundle
 from netsim.node.chain import Chain
 from netsim.node.context import Context
 from netsim.node.mempool import Mempool
@@ -93,10 +94,10 @@ class Consensus(ABC):
         """
         return 0
 
-    def count_all(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
+    def count_all(self, bundles: Sequence[Bundle]) -> bool:
         """In one go what `on_message` does for messages of which `unmoved_by` has spoken, if nothing is recorded or
         rejected then, and their order makes no difference; False where nothing was done, and they have to be handed
-        over one by one. Each group is of one claim, by author."""
+        over one by one. No two bundles are of one claim."""
         return False
 
     @property

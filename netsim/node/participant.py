@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from netsim.node.block import Batch, Block
+from netsim.node.bundle import Bundle
 from netsim.node.chain import Chain
 from netsim.node.consensus import Consensus
 from netsim.node.context import World
@@ -224,12 +225,12 @@ class Participant:
         """How many votes may be handed over together at most."""
         return self._witness.room
 
-    def on_votes(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
-        """Several of them, in groups of one claim each, by author; False where they have to be handed over one by one,
-        in their order, and nothing was done."""
-        if not self._witness.is_plain(groups) or not self.consensus.count_all(groups):
+    def on_votes(self, bundles: Sequence[Bundle]) -> bool:
+        """Several of them, no two bundles of one claim; False where they have to be handed over one by one, in their
+        order, and nothing was done."""
+        if not self._witness.is_plain(bundles) or not self.consensus.count_all(bundles):
             return False
-        self._witness.see_all(groups)
+        self._witness.see_all(bundles)
         return True
 
     def _on_control(self, sender: int, message: Message) -> None:

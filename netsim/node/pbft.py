@@ -93,6 +93,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from netsim.node.block import Block
+from netsim.node.bundle import Bundle
 from netsim.node.chain import Chain
 from netsim.node.consensus import ANY_NUMBER, Consensus, tolerated
 from netsim.node.context import Context
@@ -257,11 +258,10 @@ class PBFT(Consensus):
             return ANY_NUMBER
         return self.q - 1 - slot.commits.most(self.view) if present and slot is not None else 0
 
-    def count_all(self, groups: Sequence[Mapping[int, Signed]]) -> bool:
-        counted: list[tuple[Tally, Mapping[int, Vote]]] = []
-        for group in groups:
-            votes = cast("Mapping[int, Vote]", group)  # of one claim, so of one type
-            first = next(iter(votes.values()))
+    def count_all(self, bundles: Sequence[Bundle]) -> bool:
+        counted: list[tuple[Tally, Bundle]] = []
+        for votes in bundles:
+            first = cast(Vote, votes.first)
             slot = self.log.get(first.height)
             if isinstance(first, Commit):
                 if first.height <= self.chain.height:
@@ -276,7 +276,7 @@ class PBFT(Consensus):
                     return False
                 if slot.prepared_view >= first.view or not self.voting:
                     continue
-                if self.primary in votes:
+                if votes.authors >> self.primary & 1:
                     return False
                 tally = slot.prepares
             else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, cast
 
 from netsim.node.block import Block
+from netsim.node.bundle import Bundle
 from netsim.node.pbft_messages import Prepared, Proposal, Vote
 
 
@@ -16,33 +17,52 @@ class Tally:
     know: nothing that arrives early is lost, and no author can make it hold more than one vote.
     """
 
-    __slots__ = ("_counts", "_votes")
+    __slots__ = ("_authors", "_counts", "_known", "_more")
 
     def __init__(self) -> None:
-        self._votes: dict[int, Vote] = {}
+        self._authors = 0  # a set, as bits
+        self._known: dict[int, Vote] = {}
+        self._more: list[Vote | Bundle] = []  # those of authors that are not among the known yet, in order
         self._counts: dict[tuple[int, bytes], int] = {}
+
+    @property
+    def _votes(self) -> dict[int, Vote]:
+        """All of them, by author."""
+        known = self._known
+        for more in self._more:
+            if isinstance(more, Bundle):
+                known.update(cast("dict[int, Vote]", more.by_author()))
+            else:
+                known[more.signer] = more
+        self._more.clear()
+        return known
 
     def add(self, vote: Vote) -> int:
         """How many authors now vote for the same block in the same view; 0 where this vote is not news."""
         key = vote.view, vote.block
-        earlier = self._votes.get(vote.signer)
-        if earlier is not None:
+        author = 1 << vote.signer
+        if self._authors & author:
+            votes = self._votes
+            earlier = votes[vote.signer]
             if earlier.view >= vote.view:
                 return 0
             self._counts[earlier.view, earlier.block] -= 1
-        self._votes[vote.signer] = vote
+            votes[vote.signer] = vote
+        else:
+            self._authors |= author
+            self._more.append(vote)
         count = self._counts[key] = self._counts.get(key, 0) + 1
         return count
 
-    def takes(self, votes: Mapping[int, Vote]) -> bool:
-        """Whether all these, which are of one view, by author, are news and for the same block."""
-        first = next(iter(votes.values()))
-        return self._votes.keys().isdisjoint(votes) and {vote.block for vote in votes.values()} == {first.block}
+    def takes(self, votes: Bundle) -> bool:
+        """Whether all these are news and for the same block."""
+        return votes.alike and not self._authors & votes.authors
 
-    def add_all(self, votes: Mapping[int, Vote]) -> None:
+    def add_all(self, votes: Bundle) -> None:
         """As `add` for each of these, which are all taken."""
-        first = next(iter(votes.values()))
-        self._votes.update(votes)
+        first = cast(Vote, votes.first)
+        self._authors |= votes.authors
+        self._more.append(votes)
         key = first.view, first.block
         self._counts[key] = self._counts.get(key, 0) + len(votes)
 
@@ -60,8 +80,12 @@ class Tally:
 
     def signatures(self, view: int, block: bytes, limit: int) -> tuple[tuple[int, ...], tuple[bytes, ...]]:
         """Signers and signatures of the first `limit` votes for a block in a view."""
-        matching = [vote for vote in self._votes.values() if vote.view == view and vote.block == block][:limit]
-        return tuple(vote.signer for vote in matching), tuple(vote.signature for vote in matching)
+        votes = self._votes
+        if self.count(view, block) == len(votes):
+            matching = [*islice(votes.values(), limit)]
+        else:
+            matching = [vote for vote in votes.values() if vote.view == view and vote.block == block][:limit]
+        return tuple([vote.signer for vote in matching]), tuple([vote.signature for vote in matching])
 
 
 class Decision(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from worlds import emulated, world
 
 from netsim.engine import loop
-from netsim.engine.deferred import Votes
 from netsim.engine.plan import Plan
 from netsim.engine.simulator import NodeFailed, simulate
 from netsim.node.consensus import ANY_NUMBER
@@ -102,13 +102,14 @@ def test_the_trace_of_many_nodes_is_the_same(access: str, cost: str) -> None:
 def test_most_votes_are_handed_over_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the tests above would show nothing."""
     handed: list[int] = []
-    count = loop.Node.count
+    counted = loop.Node.counted
 
-    def watched(node: loop.Node, votes: Votes) -> None:
-        handed.append(len(votes))
-        count(node, votes)
+    def watched(node: loop.Node, totals: Iterable[tuple[int, int, int]]) -> None:
+        together = [*totals]
+        handed.append(sum(count for _, count, _ in together))
+        counted(node, together)
 
-    monkeypatch.setattr(loop.Node, "count", watched)
+    monkeypatch.setattr(loop.Node, "counted", watched)
     trace = simulate(Plan(world(SEVEN, "compute={verify: 70 us}")), tmp_path)
     delivered = trace.events[trace.events[:, 2] == trace.header.kinds.index("delivered")]
     assert sum(handed) > delivered[:, 4].sum() / 2

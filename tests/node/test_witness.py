@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from netsim.node.bundle import Bundle
 from netsim.node.message import Signed
 from netsim.node.pbft_messages import Commit, Prepare, ViewChange
 from netsim.node.witness import LEAST, REMEMBERED, Witness
@@ -67,7 +68,7 @@ def test_memory_is_bounded_for_each_author_and_no_author_displaces_another() -> 
     seen.see(prepare(2, 1))
     for height in range(3 * REMEMBERED):
         seen.see(prepare(1, height))
-    remembered = sum(len(said) for said in (*seen._young.values(), *seen._old.values()))
+    remembered = sum(len(said.messages) for said in (*seen._young.values(), *seen._old.values()))
     assert remembered <= 2 * REMEMBERED // 4 + 1
     seen.see(prepare(1, 3 * REMEMBERED - 1, block=1))
     seen.see(prepare(2, 1, block=1))
@@ -101,17 +102,24 @@ def test_many_at_once_are_seen_as_one_by_one(said: list[tuple[int, dict[int, int
         one._share, one._most = room
     for height, blocks in said:
         votes = {signer: prepare(signer, height, block) for signer, block in blocks.items()}
-        if together.is_plain([votes]):
-            together.see_all([votes])
+        bundle = Bundle.of(votes)
+        if together.is_plain([bundle]):
+            together.see_all([bundle])
         else:
             for vote in votes.values():
                 together.see(vote)
         for vote in votes.values():
             alone.see(vote)
     assert told == also_told
-    assert (together._young, together._old) == (alone._young, alone._old)
+    for bundle in together._uncounted:
+        together._counts.update(bundle.by_author().keys())
     assert together._counts == alone._counts
-    assert together._total == alone._total == sum(map(len, alone._young.values()))
+    for ours, others in ((together._young, alone._young), (together._old, alone._old)):
+        assert {claim: said.messages for claim, said in ours.items()} == {
+            claim: said.messages for claim, said in others.items()
+        }
+        assert all({node for node in range(4) if one.has(node)} == one.messages.keys() for one in ours.values())
+    assert together._total == alone._total == sum(len(said.messages) for said in alone._young.values())
 
 
 def test_only_genuine_signatures_accuse() -> None:
