@@ -4,30 +4,29 @@ Every function here is ordinary Python over anything that holds integers. Where 
 numpy's and the functions are compiled (numba), which is some dozen times faster; where few do, they are lists, and
 nothing is compiled: to load what has been compiled takes about a second. Both do the same.
 
-A vote is a *row* of its poll: `info` has what is known of each row, `arrivals` when it comes to one node
-after the other (`base` is where the node's begin), `order` a node's rows as they arrive. What has left a box is a
-*record* in a line: time, sender, number, size, the box's number, the row. What is at the CPU is a *turn*: when it is
-taken up and when it came, the box's number, the row.
+A vote is a *row* of its poll: `info` has what is known of each row, `arrivals` when it comes to one node after the
+other (`base` is where the node's begin), `order` a node's rows as they arrive. What has left a box is a *record* in a
+line: time, sender, number, size, the box's number, the row; and so it goes through the downlink (`network.lines`). What
+is at the CPU is a *turn*: when it is taken up and when it came, the box's number, the row.
 
 Two votes come in the order of (time, sender, number). A bound is such a triple; a sender of -1 comes before all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
+from netsim.network.lines import RECORD, Buffer, queued, slotted
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Buffer = MutableSequence[int]
-
 NEVER = 1 << 62  # ns: later than everything
-RECORD = 6  # fields of a record: time, sender, number, size, box, row
 TURN = 4  # of a turn: taken up, came, box, row
 INFO = 4  # of a row: sender, number, size, which of the poll's contents it has
 BITS = 8  # of a set of nodes that are kept in one integer
@@ -303,6 +302,8 @@ class Kit:
     from_the_end: Callable[[Buffer, int, int, int, int], int]
     look: Callable[[Buffer, Buffer, int, int, int, int, int, int], tuple[int, int, int]]
     crowd: Callable[[Buffer, Buffer, Buffer, int, int, int, Buffer], tuple[int, int]]
+    queued: Callable[[Buffer, int, int, int, int, Buffer], int]
+    slotted: Callable[[Buffer, int, int, int, int, int, int, int, int, Buffer], tuple[int, int]]
 
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
@@ -318,6 +319,8 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     from_the_end,
     look,
     crowd,
+    queued,
+    slotted,
 )
 
 

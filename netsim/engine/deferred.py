@@ -24,8 +24,9 @@ from collections.abc import Iterator
 from heapq import heappush
 from typing import TYPE_CHECKING
 
-from netsim.engine.columns import RECORD, TURN, Kit, Line
+from netsim.engine.columns import TURN, Kit, Line
 from netsim.engine.poll import FIRST, Box, Claim
+from netsim.network.lines import RECORD
 from netsim.node.bundle import Bundle
 from netsim.node.consensus import ANY_NUMBER
 from netsim.node.message import Signed
@@ -46,6 +47,7 @@ class Deferred:
 
     __slots__ = (
         "_arrived",
+        "_ends",
         "_kit",
         "_made",
         "_node",
@@ -69,6 +71,7 @@ class Deferred:
         self._numbers: dict[int, Box] = {}  # the same by their numbers
         self._made = 0  # boxes until now
         self._arrived = arrived
+        self._ends = kit.new(0)  # of what has just come into the downlink
         self.through = Line(kit, RECORD)  # in the downlink: when they are through, in order
         self.turns = Line(kit, TURN)  # at the CPU, where votes wait in boxes;
         self.single: list[Turn] = []  # at the CPU, where they are events
@@ -110,11 +113,11 @@ class Deferred:
         if node.downlink is not None:
             through = self.through
             if end:
-                last = RECORD * end
-                times, sizes = kit.ints(line.fields, 0, last, RECORD), kit.ints(line.fields, 3, last, RECORD)
-                ends = kit.column(node.downlink.enter_all(times, sizes))
+                if len(self._ends) < end:
+                    self._ends = kit.new(2 * end)
+                node.downlink.enter_line(kit, line.fields, end, self._ends)
                 through.make_room(end)
-                through.end = kit.join(through.fields, through.begin, through.end, line.fields, end, ends)
+                through.end = kit.join(through.fields, through.begin, through.end, line.fields, end, self._ends)
             if through.begin == through.end:
                 return
             line = through

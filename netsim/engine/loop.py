@@ -21,12 +21,13 @@ from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
 from typing import Any, Protocol
 
-from netsim.engine.columns import NEVER, RECORD, Buffer, Line, plain
+from netsim.engine.columns import NEVER, Line, plain
 from netsim.engine.deferred import VOTE, VOTES, Deferred
 from netsim.engine.plan import Plan
 from netsim.engine.poll import ALARM, Box, Claim, Poll
 from netsim.engine.workload import Submission
 from netsim.network import Arrivals, Drop, Inbound, Parts, Pass, Times, stream
+from netsim.network.lines import RECORD, Buffer
 from netsim.node.block import Block, short_id
 from netsim.node.bundle import Bundle
 from netsim.node.identity import Identities

@@ -12,7 +12,8 @@ from collections.abc import Hashable, Mapping
 from heapq import heappush
 from typing import TYPE_CHECKING
 
-from netsim.engine.columns import BITS, BOUND, INFO, NEVER, Buffer, Kit, Line
+from netsim.engine.columns import BITS, BOUND, INFO, NEVER, Kit, Line
+from netsim.network.lines import Buffer
 from netsim.node.bundle import Bundle, content
 from netsim.node.message import Signed
 

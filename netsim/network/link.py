@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from netsim.network.conditions import Conditions, Outages
+from netsim.network.lines import RECORD, SIZE, Buffer, Lines
 from netsim.network.loss import PACKET_BYTES
 
 _BIT_NS = 8 * 10**9  # bits per byte × ns per second
@@ -49,9 +50,10 @@ class Downlink(Protocol):
     def enter(self, time: int, size: int) -> int:
         """When the last byte of a copy that reaches the access point at `time` is through. In the order of time."""
 
-    def enter_all(self, times: Sequence[int], sizes: Sequence[int]) -> list[int]:
-        """`enter` for several, in their order."""
-        return list(map(self.enter, times, sizes))
+    def enter_line(self, lines: Lines, packets: Buffer, count: int, ends: Buffer) -> None:
+        """`enter` for so many records of `lines`, in their order; when they are through is put into `ends`."""
+        for packet in range(count):
+            ends[packet] = self.enter(int(packets[RECORD * packet]), int(packets[RECORD * packet + SIZE]))
 
 
 class FreeUplink:
@@ -137,6 +139,13 @@ class QueuedDownlink(Downlink):
             through = self._outages.through(begin, through)
         self._free_at = through
         return through
+
+    def enter_line(self, lines: Lines, packets: Buffer, count: int, ends: Buffer) -> None:
+        """See `Downlink.enter_line`."""
+        if self._outages is None:
+            self._free_at = lines.queued(packets, count, self._free_at, _BIT_NS, self._bandwidth, ends)
+        else:
+            super().enter_line(lines, packets, count, ends)
 
 
 class SlowedUplink:

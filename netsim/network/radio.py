@@ -33,7 +33,7 @@ The rules are a simplification of 3GPP TS 38.321 (HARQ in 5.3.2 and 5.4.2, sched
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -43,6 +43,7 @@ from typing import Literal
 
 from netsim.network.conditions import Outages
 from netsim.network.draws import draw, key
+from netsim.network.lines import RECORD, SIZE, Buffer, Lines
 from netsim.network.link import Times
 from netsim.scenario.model import Radio
 
@@ -50,6 +51,7 @@ Direction = Literal["up", "down"]
 
 _LETTERS: dict[Direction, str] = {"up": "UF", "down": "DSF"}
 _BYTE = 8 * 10**9  # bits × ns per second
+_MOST_LEFT = 1 << 62  # of a slot, that is looked at at once
 MOST_SLOTS = 4093  # that `latency` looks at, far apart where chances to ask are; a prime, so any place in a pattern
 
 
@@ -65,7 +67,7 @@ class Slots:
 
     def __init__(self, radio: Radio, phase: int, outages: Outages | None = None) -> None:
         self.radio = radio
-        self._phase = phase
+        self.phase = phase
         self._slot = radio.slot
         self._length = len(radio.pattern)
         self._outages = outages
@@ -74,11 +76,11 @@ class Slots:
 
     def start(self, slot: int) -> int:
         """When a slot begins, in ns."""
-        return slot * self._slot - self._phase
+        return slot * self._slot - self.phase
 
     def at(self, time: int) -> int:
         """The first slot that begins at `time` or later."""
-        return -(-(time + self._phase) // self._slot)
+        return -(-(time + self.phase) // self._slot)
 
     def next(self, direction: Direction, slot: int) -> int:
         """The first slot from `slot` on that can carry data in that direction."""
@@ -183,24 +185,28 @@ class Channel:
             copies -= 1 + more
         return begins, ends
 
-    def fill(self, slots: Iterable[int], sizes: Iterable[int]) -> list[int]:
-        """When messages are through that go into the first allowed slots from these on; their order is that of `slots`.
+    def enter(self, time: int, size: int) -> int:
+        """Put a message that comes at a time into the next slot that it may use: when it is through, in ns."""
+        self.carry(self.slots.next(self._direction, self.slots.at(time + self._processing)), size)
+        return self._through
 
-        Most go along with the one before: then it is known when.
-        """
-        latest, left, byte = self._slot, self._left, 0 if self._room is None else self._byte
-        ends: list[int] = []
-        for slot, size in zip(slots, sizes, strict=True):
-            work = size * byte
-            if slot <= latest and self._block[0] == latest and work <= left:
-                left -= work
-            else:
-                self._left = left
-                self.carry(self.slots.next(self._direction, slot), size)
-                latest, left = self._slot, self._left
-            ends.append(self._through)
-        self._left = left
-        return ends
+    def enter_line(self, lines: Lines, packets: Buffer, count: int, ends: Buffer) -> None:
+        """`enter` for records of `lines`, in the order of time. Most go along with the one before."""
+        shift, slot, byte = self.slots.phase + self._processing, self.slots.radio.slot, self._byte
+        if self._room is None:
+            byte = 0
+        done = 0
+        while done < count:
+            if self._block[0] == self._slot:
+                given = min(self._left, _MOST_LEFT)
+                done, left = lines.slotted(
+                    packets, done, count, shift, slot, self._slot, given, byte, self._through, ends
+                )
+                self._left -= given - left
+                if done == count:
+                    break
+            ends[done] = self.enter(int(packets[RECORD * done]), int(packets[RECORD * done + SIZE]))
+            done += 1
 
     def holds(self, slot: int, size: int) -> bool:
         """Whether so many bytes, put into slots from `slot` on, would all be in one."""
@@ -260,22 +266,19 @@ class RadioUplink:
 class RadioDownlink:
     """The receiver's half."""
 
-    __slots__ = ("_channel", "_processing", "_slots")
+    __slots__ = ("_channel",)
 
     def __init__(self, slots: Slots, bandwidth: int | None, seed: int, node: int) -> None:
         """`bandwidth` in bit/s, None: a slot holds anything."""
-        self._slots = slots
-        self._processing = slots.radio.processing
         self._channel = Channel("down", slots, bandwidth, seed, node, None)
 
     def enter(self, time: int, size: int) -> int:
         """See `Downlink.enter`."""
-        return self._channel.fill((self._slots.at(time + self._processing),), (size,))[0]
+        return self._channel.enter(time, size)
 
-    def enter_all(self, times: Sequence[int], sizes: Sequence[int]) -> list[int]:
-        """See `Downlink.enter_all`."""
-        at, processing = self._slots.at, self._processing
-        return self._channel.fill([at(time + processing) for time in times], sizes)
+    def enter_line(self, lines: Lines, packets: Buffer, count: int, ends: Buffer) -> None:
+        """See `Downlink.enter_line`."""
+        self._channel.enter_line(lines, packets, count, ends)
 
 
 # --- in closed form ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netsim.network import lines
 from netsim.network.conditions import Outages
 from netsim.network.draws import draw, key
 from netsim.network.radio import (
@@ -387,8 +388,10 @@ def test_several_at_once_are_carried_as_one_after_the_other(
         times += [now] * copies
         sizes += [size] * copies
     down, down_alone = (RadioDownlink(slots_of(radio), bandwidth, SEED, 0) for _ in range(2))
-    ways = zip(times, sizes, strict=True)
-    assert down.enter_all(times, sizes) == [down_alone.enter(time, size) for time, size in ways]
+    packets = [field for time, size in zip(times, sizes, strict=True) for field in (time, 0, 0, size, 0, 0)]
+    through = [0] * len(times)
+    down.enter_line(lines, packets, len(times), through)
+    assert through == [down_alone.enter(time, size) for time, size in zip(times, sizes, strict=True)]
 
 
 @given(radios.filter(lambda radio: radio.bler == 0.0), sends, st.sampled_from([10**6, 80 * 10**6, 7 * 10**8 + 1]))
