@@ -101,7 +101,7 @@ from netsim.node.mempool import Mempool
 from netsim.node.message import Message, Signed
 from netsim.node.pbft_catchup import CatchUp
 from netsim.node.pbft_journal import Journal
-from netsim.node.pbft_log import Decision, Log, Slot, Tally
+from netsim.node.pbft_log import Counted, Decision, Log, Slot, Tally
 from netsim.node.pbft_messages import (
     Answer,
     Ask,
@@ -147,7 +147,7 @@ class PBFT(Consensus):
         Ask,
         Answer,
     )
-    counted: ClassVar[tuple[type[Signed], ...]] = (Prepare, Commit)
+    counted: ClassVar[tuple[type[Signed], ...]] = (Prepare, Commit, Checkpoint)
     records: ClassVar[dict[str, str]] = {
         "prepared": "a block is prepared at this node: a quorum accepts it in this round",
         "stable": "a checkpoint is stable at this node: a quorum has executed the chain up to this height",
@@ -194,7 +194,7 @@ class PBFT(Consensus):
 
         self.certificates: list[Committed] = []  # of the final blocks, from height 1 on
         self.stable: Stable | None = None
-        self.checkpoints: dict[int, dict[int, Checkpoint]] = {}  # by height and signer
+        self.checkpoints: dict[int, Tally] = {}  # by height
         self.view_changes: dict[int, ViewChange] = {}  # by signer the last of the highest view, one's own included
 
         self.patience = self.timeout  # how long a view may go without a block
@@ -244,6 +244,8 @@ class PBFT(Consensus):
 
     def unmoved_by(self, message: Signed) -> int:
         """Votes are counted until one completes a quorum; what `_on_prepare` and `_on_commit` do is told beforehand."""
+        if isinstance(message, Checkpoint):
+            return self._unmoved_by_checkpoint(message.height)
         if not isinstance(message, Vote):
             return 0
         slot = self.log.get(message.height)
@@ -258,35 +260,40 @@ class PBFT(Consensus):
             return ANY_NUMBER
         return self.q - 1 - slot.commits.most(self.view) if present and slot is not None else 0
 
+    def _unmoved_by_checkpoint(self, height: int) -> int:
+        if height <= self.log.low:
+            return 0 if height % self.checkpoint else ANY_NUMBER
+        if height % self.checkpoint or height not in self.log or height <= self.stable_height:
+            return 0
+        votes = self.checkpoints.get(height)
+        return self.q - 1 - (0 if votes is None else votes.most(Checkpoint.view))
+
     def count_all(self, bundles: Sequence[Bundle]) -> bool:
         counted: list[tuple[Tally, Bundle]] = []
         for votes in bundles:
-            first = cast(Vote, votes.first)
-            slot = self.log.get(first.height)
-            if isinstance(first, Commit):
-                if first.height <= self.chain.height:
-                    continue
-                if slot is None:
-                    return False
-                if slot.decided is not None:
-                    continue
-                tally = slot.commits
-            elif isinstance(first, Prepare):
-                if slot is None:
-                    return False
-                if slot.prepared_view >= first.view or not self.voting:
-                    continue
-                if votes.authors >> self.primary & 1:
-                    return False
-                tally = slot.prepares
-            else:
-                return False
-            if first.view != self.view or not self.active or not tally.takes(votes):
+            first = cast(Counted, votes.first)
+            if self.unmoved_by(first) >= ANY_NUMBER:
+                continue  # late: they are not counted any more
+            tally = self._tally(first)
+            wrong = isinstance(first, Prepare) and votes.authors >> self.primary & 1
+            if tally is None or wrong or not tally.takes(votes):
                 return False
             counted.append((tally, votes))
         for tally, votes in counted:
             tally.add_all(votes)
         return True
+
+    def _tally(self, vote: Counted) -> Tally | None:
+        """Where a vote of the present view is counted, if it is."""
+        slot = self.log.get(vote.height)
+        if slot is None:
+            return None
+        if isinstance(vote, Checkpoint):
+            awaited = vote.height > self.stable_height and vote.height % self.checkpoint == 0
+            return self.checkpoints.setdefault(vote.height, Tally()) if awaited else None
+        if vote.view != self.view or not self.active:
+            return None
+        return slot.commits if isinstance(vote, Commit) else slot.prepares
 
     @property
     def leader(self) -> int:
@@ -542,18 +549,16 @@ class PBFT(Consensus):
             self.context.reject("checkpoint at a wrong height")
         elif height in self.log or self._slot(height, sender) is not None:
             self._count_checkpoint(message)
-            self.advance()
+            if self.stable_height == height:
+                self.advance()
 
     def _count_checkpoint(self, message: Checkpoint) -> None:
-        height = message.height
+        height, block = message.height, message.block
         if height <= self.stable_height:
             return
-        votes = self.checkpoints.setdefault(height, {})
-        votes.setdefault(message.signer, message)
-        equal = [vote for vote in votes.values() if vote.block == message.block]
-        if len(equal) >= self.q:
-            signers = tuple(vote.signer for vote in equal)
-            self.stabilise(Stable(signers, tuple(vote.signature for vote in equal), height, message.block))
+        votes = self.checkpoints.setdefault(height, Tally())
+        if votes.add(message) >= self.q:
+            self.stabilise(Stable(*votes.signatures(message.view, block, self.q), height, block))
 
     def stabilise(self, proof: Stable) -> None:
         """A checkpoint is stable."""
@@ -629,8 +634,9 @@ class PBFT(Consensus):
         self.left_at = self.context.now
         self.context.broadcast(self._view_change())
         for votes in self.checkpoints.values():
-            if self.me in votes and self.others:  # one that is not stable may be what held the primary up
-                self.context.send(self.others, votes[self.me])
+            mine = votes.by(self.me)
+            if mine is not None and self.others:  # one that is not stable may be what held the primary up
+                self.context.send(self.others, mine)
         self.catch_up.later()
         self._gather()
 

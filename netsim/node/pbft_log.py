@@ -7,11 +7,15 @@ from typing import NamedTuple, cast
 
 from netsim.node.block import Block
 from netsim.node.bundle import Bundle
-from netsim.node.pbft_messages import Prepared, Proposal, Vote
+from netsim.node.pbft_messages import Checkpoint, Prepared, Proposal, Vote
+
+Counted = Vote | Checkpoint
 
 
 class Tally:
-    """The votes of one phase at one height: of each author the one with the highest view, of equal ones the first.
+    """The votes of one phase at one height, or the checkpoints there.
+
+    Of each author the one with the highest view is kept, of equal ones the first.
 
     Votes are counted as they come, also for views that this replica has not entered and for blocks that it does not
     know: nothing that arrives early is lost, and no author can make it hold more than one vote.
@@ -21,23 +25,23 @@ class Tally:
 
     def __init__(self) -> None:
         self._authors = 0  # a set, as bits
-        self._known: dict[int, Vote] = {}
-        self._more: list[Vote | Bundle] = []  # those of authors that are not among the known yet, in order
+        self._known: dict[int, Counted] = {}
+        self._more: list[Counted | Bundle] = []  # those of authors that are not among the known yet, in order
         self._counts: dict[tuple[int, bytes], int] = {}
 
     @property
-    def _votes(self) -> dict[int, Vote]:
+    def _votes(self) -> dict[int, Counted]:
         """All of them, by author."""
         known = self._known
         for more in self._more:
             if isinstance(more, Bundle):
-                known.update(cast("dict[int, Vote]", more.by_author()))
+                known.update(cast("dict[int, Counted]", more.by_author()))
             else:
                 known[more.signer] = more
         self._more.clear()
         return known
 
-    def add(self, vote: Vote) -> int:
+    def add(self, vote: Counted) -> int:
         """How many authors now vote for the same block in the same view; 0 where this vote is not news."""
         key = vote.view, vote.block
         author = 1 << vote.signer
@@ -60,7 +64,7 @@ class Tally:
 
     def add_all(self, votes: Bundle) -> None:
         """As `add` for each of these, which are all taken."""
-        first = cast(Vote, votes.first)
+        first = cast(Counted, votes.first)
         self._authors |= votes.authors
         self._more.append(votes)
         key = first.view, first.block
@@ -74,7 +78,7 @@ class Tally:
         """The largest number of authors who vote for one block in a view."""
         return max((count for (voted, _), count in self._counts.items() if voted == view), default=0)
 
-    def by(self, node: int) -> Vote | None:
+    def by(self, node: int) -> Counted | None:
         """An author's vote."""
         return self._votes.get(node)
 

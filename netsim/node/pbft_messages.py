@@ -114,7 +114,9 @@ class Stable(Certificate, frozen=True):
 
 
 class Checkpoint(Signed, frozen=True, tag=19):
-    """Its author has executed the chain up to this block (section 4.3)."""
+    """Its author has executed the chain up to this block (section 4.3), which is so in every view."""
+
+    view: ClassVar[int] = 0
 
     height: Natural
     block: Digest
