@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from worlds import emulated, world
 
-from netsim.engine import loop
+from netsim.engine import columns, loop
 from netsim.engine.plan import Plan
 from netsim.engine.simulator import NodeFailed, simulate
 from netsim.node.consensus import ANY_NUMBER
@@ -41,15 +41,18 @@ COSTS = ["{sign: 0 us, verify: 0 us, execute: 0 us}", "{verify: 70 us}", "{sign:
 WRONG = ["equivocate", "forge", "withhold", "silent", "delay"]
 
 
-def both(*overrides: str) -> tuple[Trace, Trace]:
+def both(*overrides: str, kit: columns.Kit | None = None) -> tuple[Trace, Trace]:
     """The same scenario with votes handed over together and one by one."""
     scenario = world(SEVEN, *overrides)
+    plan = Plan(scenario)
+    if kit is not None and not plan.kept[plan.codes["deliver"]]:
+        plan.kit = kit
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        return simulate(Plan(scenario), Path(one)), simulate(Plan(scenario), Path(other), at_once=True)
+        return simulate(plan, Path(one)), simulate(Plan(scenario), Path(other), at_once=True)
 
 
 @settings(max_examples=25, deadline=None)
-@example(282, [FAULTS[1], FAULTS[4]], "", COSTS[2], [], "trace=blocks")  # a drop while votes wait for the CPU
+@example(282, [FAULTS[1], FAULTS[4]], "", COSTS[2], [], "trace=blocks", False)  # a drop while votes wait for the CPU
 @given(
     seed=st.integers(0, 1000),
     faults=st.lists(st.sampled_from(FAULTS), max_size=2, unique=True),
@@ -59,9 +62,10 @@ def both(*overrides: str) -> tuple[Trace, Trace]:
     more=st.sampled_from(
         ["trace=blocks", "trace=summary", "gossip=flood", "consensus.quorum=3", "consensus.validators=[here]"]
     ),
+    compiled=st.booleans(),
 )
 def test_the_trace_is_the_same(
-    seed: int, faults: list[str], link: str, costs: str, wrong: list[str], more: str
+    seed: int, faults: list[str], link: str, costs: str, wrong: list[str], more: str, compiled: bool
 ) -> None:
     misbehaving = ", ".join(f"{{nodes: [here-{4 - node}], does: {does}}}" for node, does in enumerate(wrong))
     together, alone = both(
@@ -71,6 +75,7 @@ def test_the_trace_is_the_same(
         f"compute={costs}",
         more,
         *([link] if link else []),
+        kit=columns.compiled() if compiled else None,
     )
     assert together.digest() == alone.digest()
     assert [(one.time_ns, one.witness) for one in together.header.evidence] == [
@@ -92,10 +97,11 @@ def test_what_waits_for_a_stopped_cpu_keeps_its_turn_though_the_cpu_needs_no_tim
 
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("access", ["ideal", "5g", "fibre"])
-def test_the_trace_of_many_nodes_is_the_same(access: str, cost: str) -> None:
+@pytest.mark.parametrize("kit", [columns.plain, columns.compiled])
+def test_the_trace_of_many_nodes_is_the_same(kit: Callable[[], columns.Kit], access: str, cost: str) -> None:
     """So many that an alarm stands for the vote that may move a node, again and again."""
     sites = f"sites={{here: {{nodes: 30, access: {access}}}, there: {{nodes: 11, access: ideal}}}}"
-    together, alone = both(sites, f"compute={cost}", "duration=1 s", "backbone.delay=20 ms")
+    together, alone = both(sites, f"compute={cost}", "duration=1 s", "backbone.delay=20 ms", kit=kit())
     assert together.digest() == alone.digest()
 
 
@@ -130,3 +136,36 @@ def test_a_packed_emulation_equals_its_twin(tmp_path: Path) -> None:
     )
     assert result.summary["fidelity"]["verdict"] == "exact"
     assert result.summary["fidelity"]["twin"] == "equal"
+
+
+def test_a_packed_emulation_of_many_nodes_equals_its_twin(tmp_path: Path) -> None:
+    """What is compiled is made once, in the process that the others are forked off from."""
+    many = world(SEVEN, "sites.here.nodes=60", "sites.there.nodes=20", "emulation.nodes_per_process=40", "duration=2 s")
+    assert Plan(many).kit is columns.compiled()
+    result = emulated(many, tmp_path)
+    assert result.summary["fidelity"]["verdict"] == "exact"
+    assert result.summary["fidelity"]["twin"] == "equal"
+
+
+@pytest.mark.parametrize("level", ["full", "blocks"])
+def test_what_few_votes_go_through_is_not_compiled(level: str) -> None:
+    """To load machine code takes longer than they do; and none are put off where each has a row."""
+    few, many = "sites.here.nodes=5", "sites.here.nodes=200"
+    assert Plan(world(SEVEN, few, f"trace={level}")).kit is columns.plain()
+    assert Plan(world(SEVEN, many, f"trace={level}")).kit is (
+        columns.plain() if level == "full" else columns.compiled()
+    )
+
+
+def test_a_line_keeps_its_order_while_it_grows_and_shrinks() -> None:
+    kit = columns.plain()
+    line = columns.Line(kit, columns.TURN)
+    for number in range(20):
+        line.make_room(1)
+        line.fields[columns.TURN * line.end : columns.TURN * (line.end + 1)] = [number, number, 0, number]
+        line.end += 1
+        if number % 3 == 0:
+            line.begin += 1
+    assert [turn[0] for turn in line.all()] == list(range(7, 20))
+    line.remove(line.begin + 2)
+    assert [turn[0] for turn in line.all()] == [7, 8, *range(10, 20)]

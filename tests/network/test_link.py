@@ -1,11 +1,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import accumulate, combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netsim.network import lines
 from netsim.network.conditions import Outages
 from netsim.network.link import (
     FreeDownlink,
@@ -60,6 +61,20 @@ def test_a_downlink_never_carries_more_than_its_bandwidth(bandwidth: int, arriva
     for first, last in combinations(range(len(passed)), 2):
         carried = sum(size for _, size in passed[first + 1 : last + 1])
         assert carried * BIT_NS <= bandwidth * (passed[last][0] - passed[first][0])
+
+
+@given(bandwidths, st.lists(st.tuples(steps, sizes), min_size=1, max_size=12), st.booleans())
+def test_several_at_once_come_through_as_one_after_the_other(
+    bandwidth: int, arrivals: list[tuple[int, int]], interrupted: bool
+) -> None:
+    outages = Outages(Handover(every=SECOND, outage=50 * MS), 1, 0) if interrupted else None
+    together, alone = (QueuedDownlink(bandwidth, outages) for _ in range(2))
+    times = list(accumulate(step for step, _ in arrivals))
+    sizes = [size for _, size in arrivals]
+    packets = [field for time, size in zip(times, sizes, strict=True) for field in (time, 0, 0, size, 0, 0)]
+    ends = [0] * len(times)
+    together.enter_line(lines, packets, len(times), ends)
+    assert ends == list(map(alone.enter, times, sizes))
 
 
 @given(bandwidths, steps, sizes, st.integers(1, 50))
