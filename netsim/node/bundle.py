@@ -42,6 +42,12 @@ class Bundle:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def messages(self) -> list[Signed]:
+        """In order."""
+        said = self._said
+        return [said[row][1] for row in self._rows]
+
     def by_author(self) -> dict[int, Signed]:
         """The messages, in order."""
         said = self._said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import NamedTuple, cast
 
 from netsim.node.block import Block
@@ -84,11 +83,13 @@ class Tally:
 
     def signatures(self, view: int, block: bytes, limit: int) -> tuple[tuple[int, ...], tuple[bytes, ...]]:
         """Signers and signatures of the first `limit` votes for a block in a view."""
-        votes = self._votes
-        if self.count(view, block) == len(votes):
-            matching = [*islice(votes.values(), limit)]
+        if self.count(view, block) == self._authors.bit_count():  # all of them, which need not be told apart
+            matching = [*self._known.values()]
+            for more in self._more:
+                matching += cast("list[Counted]", more.messages) if isinstance(more, Bundle) else [more]
+            matching = matching[:limit]
         else:
-            matching = [vote for vote in votes.values() if vote.view == view and vote.block == block][:limit]
+            matching = [vote for vote in self._votes.values() if vote.view == view and vote.block == block][:limit]
         return tuple([vote.signer for vote in matching]), tuple([vote.signature for vote in matching])
 
 
