@@ -22,13 +22,23 @@ class Chain:
 
     def append(self, block: Block) -> None:
         """Make a block final. Raises ValueError where it does not stand on the head."""
-        if block.height != self.height + 1 or block.parent != self.head.id:
-            raise ValueError(f"block {block.height} does not stand on the head, {self.height}")
-        self._open.pop(block.id, None)
-        self._final.append(block)
-        self._final_by_id[block.id] = block
-        self.head = block
-        self.height = block.height
+        self.extend((block,))
+
+    def extend(self, blocks: Sequence[Block]) -> None:
+        """`append` for several, lowest first."""
+        head = self.head
+        by_id = {}
+        for block in blocks:
+            if block.height != head.height + 1 or block.parent != head.id:
+                raise ValueError(f"block {block.height} does not stand on the head, {head.height}")
+            by_id[block.id] = head = block
+        if self._open:
+            for block in blocks:
+                self._open.pop(block.id, None)
+        self._final += blocks
+        self._final_by_id.update(by_id)
+        self.head = head
+        self.height = head.height
 
     def at(self, height: int) -> Block:
         """The final block at a height. Raises IndexError above the head."""

@@ -28,7 +28,7 @@ What is lost
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 
@@ -61,6 +61,11 @@ class Scripted(BlockMessage, frozen=True, tag=32):
     @once
     def payload(self) -> int:
         return self.block.payload + self.filler
+
+    @once
+    def place(self) -> str:
+        """Where a node keeps it."""
+        return f"block/{self.block.height}"
 
     @once
     def written(self) -> bytes:
@@ -177,10 +182,10 @@ class Script(Consensus):
 
     def handle_missed(self, messages: Sequence[Message]) -> None:
         """Each of them stands on the head, and none gives this node its turn."""
-        for message in messages:
-            assert isinstance(message, Scripted)
+        said = cast("Sequence[Scripted]", messages)
+        for message in said:
             self._persist(message)
-            self._append(message)
+        self._append(*said)
 
     # --------------------------------------------------------------------------------------------------- proposing
 
@@ -259,14 +264,15 @@ class Script(Consensus):
         self.context.work(execute=message.block.count)
         self._take_turn()
 
-    def _append(self, message: Scripted) -> None:
-        block = message.block
-        self.said.append(message)
-        self.chain.append(block)
-        self.mempool.finalised(block)
+    def _append(self, *messages: Scripted) -> None:
+        blocks = [message.block for message in messages]
+        self.said += messages
+        self.chain.extend(blocks)
+        for block in blocks:
+            self.mempool.finalised(block)
 
     def _persist(self, message: Scripted) -> None:
-        self.context.persist(f"block/{message.block.height}", message.written)
+        self.context.persist(message.place, message.written)
 
     # ------------------------------------------------------------------------------------------- what was missed
 

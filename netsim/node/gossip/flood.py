@@ -47,10 +47,10 @@ class FloodBulk(Bulk):
         if not len(sources):
             return Spread(times, senders, np.zeros(count, np.int64), [], at)
         while True:
-            arrivals = times[sources]
+            arrivals = times.take(sources)
             arrivals += ways
             first = np.minimum(links.least(arrivals), times)
-            if np.array_equal(first, times):
+            if (first == times).all():
                 break
             times = first
         decisive = np.flatnonzero(arrivals == links.at_targets(times))[::-1]
