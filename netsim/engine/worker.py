@@ -32,7 +32,7 @@ from netsim.engine.lifeline import hold
 from netsim.engine.loop import FOREVER, Loop, Node, Packet
 from netsim.engine.promise import earliest_act
 from netsim.engine.replay import MeasuringLoop
-from netsim.engine.store import FileStore
+from netsim.engine.store import FileStore, Journal
 from netsim.engine.timer import Alarm
 from netsim.engine.transport import Mqtt, Transport, TransportLost
 from netsim.network import Times
@@ -119,12 +119,10 @@ class Worker:
         self._clock = clock
         loop = MeasuringLoop if self._plan.scenario.compute.measured else Loop
         self._loop = loop(self._plan, self._recorder, inherited.identities, in_order=False, exact=not clock)
-        self._stores: list[FileStore] = []
+        self._journal = Journal(job.work / f"nodes-{job.place.nodes[0]}.store")  # its successor has the same nodes
         self._here = frozenset(job.place.nodes)
         for node in job.place.nodes:
-            store = FileStore(job.work / f"node-{node}.store")
-            self._stores.append(store)
-            self._loop.add(node, store, job.place.incarnation, job.place.since)
+            self._loop.add(node, FileStore(self._journal, node), job.place.incarnation, job.place.since)
         self._loop.listen()
         if job.place.ends_with_crash:
             self._loop.leave = self._crash
@@ -479,8 +477,7 @@ class Worker:
 
     async def _report(self, grant: int, caused: dict[int, int], now: int | None = None, part: int = 0) -> None:
         """Write everything down, then say where we stand."""
-        for store in self._stores:
-            store.flush()
+        self._journal.flush()
         self._recorder.flush()
         news, self._loop.news = self._loop.news, []
         following = self._loop.next() if now is None else now
@@ -501,6 +498,7 @@ class Worker:
 
     async def _end(self) -> None:
         self._loop.finish()
+        self._journal.close()
         self._recorder.close()
         await self.say(control.Finished(self._me, self._lost, self._rejected, self._lateness.sample, self._loop.news))
 
