@@ -15,11 +15,11 @@ A broadcast is one heap entry: a `Flight` holds its sorted arrivals and moves on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush, heapreplace
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from netsim.engine.columns import NEVER, Line, plain
 from netsim.engine.deferred import VOTE, VOTES, Deferred
@@ -131,6 +131,20 @@ def among(times: Times, places: list[int]) -> Times:
     return times if isinstance(times, int) else [times[place] for place in places]
 
 
+class Ours(NamedTuple):
+    """The receivers of a message that are nodes of this process."""
+
+    of: list[int]  # all receivers
+    places: list[int]  # of ours among them
+    receivers: list[int]
+
+    @staticmethod
+    def among(receivers: list[int], here: Container[int]) -> Ours:
+        """Those that are here."""
+        places = [place for place, receiver in enumerate(receivers) if receiver in here]
+        return Ours(receivers, places, [receivers[place] for place in places])
+
+
 class Packet:
     """One copy of a message that a process has sent to nodes of other processes.
 
@@ -202,6 +216,8 @@ class Node:
         self._accusations = 0  # those whose messages were kept
         self._cause = -1
         self._until = FOREVER  # when this incarnation ends: what its work would do later it does not do
+        self._to: Sequence[int] | None = None  # mostly a node sends to those that it has sent to before:
+        self._receivers: list[int] = []  # the same in a list
         self._sent: dict[int, list[int]] = {}
         self._delivered: dict[int, list[int]] = {}
         self._repeated: dict[int, list[int]] = {}
@@ -215,11 +231,16 @@ class Node:
         return self.time if self._clock is None else self._clock.shows(self.time)
 
     def send(self, to: int | Sequence[int], message: Message) -> None:
-        receivers = [to] if isinstance(to, int) else list(to)
-        if not receivers:
-            return
-        if self.me in receivers:
-            raise ValueError(f"node {self.me} sends to itself")
+        if to is self._to:
+            receivers = self._receivers
+        else:
+            receivers = [to] if isinstance(to, int) else list(to)
+            if not receivers:
+                return
+            if self.me in receivers:
+                raise ValueError(f"node {self.me} sends to itself")
+            if isinstance(to, tuple):
+                self._to, self._receivers = to, receivers
         if self.deferred.handing:
             self.deferred.refuse("send")
         at = self.time + self.elapsed
@@ -641,6 +662,7 @@ class Loop:
         self._reached = 0  # everything before has been handled
         self.landed = 0  # when all that is under way has arrived (ns), but for votes that wait for their receivers
         self._polls: dict[Claim, Poll] = {}
+        self._ours: dict[int, Ours] = {}  # by sender: the receivers of its latest message
         self._gaps: dict[int, tuple[list[int], int | None]] = {}  # by sender; see `_by_place`
         self.end = plan.scenario.duration
         defers = not at_once and not plan.kept[plan.codes["deliver"]] and self._adversary.quiet
@@ -736,16 +758,20 @@ class Loop:
         if len(nodes) == self.plan.network.size:
             self.accept(sender.me, sender.incarnation, sequence, sent, begun, departures, receivers, message)
             return
-        here = [place for place, receiver in enumerate(receivers) if receiver in nodes]
+        ours = self._ours.get(sender.me)
+        if ours is None or ours.of is not receivers:
+            ours = self._ours[sender.me] = Ours.among(receivers, nodes)
+        here = ours.places
         if here:
+            left = among(departures, here)
             self.accept(
                 sender.me,
                 sender.incarnation,
                 sequence,
                 sent,
-                among(begun, here),
-                among(departures, here),
-                [receivers[place] for place in here],
+                left if begun is departures else among(begun, here),
+                left,
+                ours.receivers,
                 message,
             )
         if len(here) < len(receivers):

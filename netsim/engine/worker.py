@@ -29,7 +29,7 @@ from netsim.engine.control import Batch, Envelope, Order, Sealed, Topics, Word
 from netsim.engine.inherited import inherit
 from netsim.engine.layout import Place, lookahead, slack
 from netsim.engine.lifeline import hold
-from netsim.engine.loop import FOREVER, Loop, Node, Packet
+from netsim.engine.loop import FOREVER, Loop, Node, Ours, Packet
 from netsim.engine.promise import earliest_act
 from netsim.engine.replay import MeasuringLoop
 from netsim.engine.store import FileStore, Journal
@@ -87,20 +87,6 @@ async def _run(job: Job) -> None:
         raise SystemExit(NO_BROKER) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """The receivers of a message from elsewhere that are nodes of this process."""
-
-    of: list[int]  # all receivers
-    places: list[int]  # of ours among them
-    receivers: list[int]
-
-    @staticmethod
-    def among(receivers: list[int], here: frozenset[int]) -> _Ours:
-        places = [place for place, receiver in enumerate(receivers) if receiver in here]
-        return _Ours(receivers, places, [receivers[place] for place in places])
-
-
 class Worker:
     """Drives the loop of one process."""
 
@@ -130,7 +116,7 @@ class Worker:
         self._homes = _homes(places)
         # By sender: the receivers of its latest message, and `_ways_to` them.
         self._ways: dict[int, tuple[Sequence[int], tuple[tuple[int, int, list[int]], ...]]] = {}
-        self._ours: dict[int, _Ours] = {}  # by sender: the receivers of its latest message here
+        self._ours: dict[int, Ours] = {}  # by sender: the receivers of its latest message here
         self._tells_ways = self._plan.scenario.trace == "full"  # it says when each transmission began
         self._sequence = 0  # of our outbox
         self._received = [0] * len(places)
@@ -235,7 +221,7 @@ class Worker:
         for envelope in batch.envelopes:
             ours = self._ours.get(envelope.sender)
             if ours is None or ours.of != envelope.receivers:  # mostly the same nodes as the last one's
-                ours = self._ours[envelope.sender] = _Ours.among(envelope.receivers, self._here)
+                ours = self._ours[envelope.sender] = Ours.among(envelope.receivers, self._here)
             places = ours.places
             if not places:
                 continue
