@@ -23,6 +23,21 @@ def test_blocks_are_appended_on_the_head_alone() -> None:
     assert list(chain) == [GENESIS, first]
 
 
+def test_several_blocks_are_appended_together_or_none_of_them() -> None:
+    chain = Chain()
+    blocks = [first := on(GENESIS), second := on(first), third := on(second)]
+    chain.remember(second)
+    with pytest.raises(ValueError, match="block 3 does not stand on the head, 1"):
+        chain.extend([first, third])
+    assert (list(chain), chain.get(first.id)) == ([GENESIS], None)
+    chain.extend(blocks)
+    assert (chain.head, chain.height, list(chain)) == (third, 3, [GENESIS, *blocks])
+    chain.forget(second.id)
+    assert chain.get(second.id) is second, "it is final, and open no more"
+    chain.extend([])
+    assert chain.head is third
+
+
 def test_final_blocks_are_found_by_height_and_id_and_as_what_somebody_lacks() -> None:
     chain = Chain()
     blocks = [GENESIS]
